@@ -1,0 +1,55 @@
+//! The clock of tiergate.
+//!
+//! Everything in tiergate that needs the time asks a [`Clock`]. A service uses [`SystemClock`];
+//! a test uses [`ManualClock`] and decides what time it is.
+//!
+//! Two times are told apart, because mixing them up is how limits are handed out twice:
+//!
+//! * [`Clock::now`] is the wall clock, a [`Timestamp`]. It places a moment in a calendar: which
+//!   month a quota counts in, whether a trial is over. An operator or NTP may set it back.
+//! * [`Clock::elapsed`] is monotonic, a [`Duration`] since some fixed origin. It measures age: how
+//!   old a cached answer is, how long ago a request was made. It never goes back.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tiergate_clock::{Clock, ManualClock};
+//!
+//! let clock = ManualClock::at("2026-01-31T23:59:59Z".parse()?);
+//! clock.advance(Duration::from_secs(1));
+//! assert_eq!(clock.now().to_string(), "2026-02-01T00:00:00Z");
+//! assert_eq!(clock.elapsed(), Duration::from_secs(1));
+//! # Ok::<(), tiergate_core::time::ParseTimestampError>(())
+//! ```
+
+mod manual;
+mod system;
+
+pub use manual::ManualClock;
+pub use system::SystemClock;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tiergate_core::time::Timestamp;
+
+/// A source of time.
+///
+/// Implementations are called on the path of every request and must not block.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// The wall-clock time. It may jump, in either direction.
+    fn now(&self) -> Timestamp;
+
+    /// The time since an origin that stays the same as long as the clock lives. Never decreases.
+    fn elapsed(&self) -> Duration;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        (**self).elapsed()
+    }
+}

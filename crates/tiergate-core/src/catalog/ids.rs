@@ -1,0 +1,48 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A tier of a loaded catalog.
+///
+/// Only a catalog gives these out, so that having one means that the tier exists. It stays valid
+/// for every later version of that catalog, as [`Catalog::succeed`](super::Catalog::succeed) makes
+/// them; another catalog refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TierId {
+    pub(super) lineage: Lineage,
+    pub(super) index: u16,
+}
+
+/// A feature of a loaded catalog.
+///
+/// Only a catalog gives these out, so that having one means that the feature exists. It stays valid
+/// for every later version of that catalog, as [`Catalog::succeed`](super::Catalog::succeed) makes
+/// them; another catalog refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FeatureId {
+    pub(super) lineage: Lineage,
+    pub(super) index: u16,
+}
+
+/// The id belongs to another catalog, or to a later version of this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the id was given out by another catalog")]
+pub struct ForeignIdError {
+    _private: (),
+}
+
+impl ForeignIdError {
+    pub(super) const fn new() -> Self {
+        Self { _private: () }
+    }
+}
+
+/// A catalog and all that succeed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Lineage(u32);
+
+impl Lineage {
+    /// A lineage that no other catalog of this process has.
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,108 @@
+//! Who a decision is about.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The user or the organization whose subscription decides.
+///
+/// The kind is part of the identity: the user `x` and the organization `x` are two subjects, and
+/// share no cache entry and no counter.
+///
+/// Cloning is cheap.
+///
+/// ```
+/// use tiergate_core::Subject;
+///
+/// let user = Subject::user("42");
+/// let organization = Subject::organization("42");
+/// assert_ne!(user, organization);
+/// assert_eq!(user.to_string(), "user:42");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subject {
+    kind: SubjectKind,
+    id: Arc<str>,
+}
+
+/// What kind of owner a subscription has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SubjectKind {
+    /// A person.
+    User,
+    /// An organization, which persons are members of.
+    Organization,
+}
+
+impl SubjectKind {
+    /// The word for it in paths and logs: `user` or `organization`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Organization => "organization",
+        }
+    }
+}
+
+impl fmt::Display for SubjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Subject {
+    /// The longest id that is looked up, in bytes. A longer one, like an empty one, names nobody.
+    pub const MAX_ID_BYTES: usize = 256;
+
+    /// A user, by the id that the subscription service knows them by.
+    #[must_use]
+    pub fn user(id: impl Into<Arc<str>>) -> Self {
+        Self::new(SubjectKind::User, id)
+    }
+
+    /// An organization, by the id that the subscription service knows it by.
+    #[must_use]
+    pub fn organization(id: impl Into<Arc<str>>) -> Self {
+        Self::new(SubjectKind::Organization, id)
+    }
+
+    /// A subject of the given kind.
+    #[must_use]
+    pub fn new(kind: SubjectKind, id: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+        }
+    }
+
+    /// Whether this is a user or an organization.
+    #[must_use]
+    pub fn kind(&self) -> SubjectKind {
+        self.kind
+    }
+
+    /// The id, without the kind.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the id can name somebody: neither empty nor longer than
+    /// [`MAX_ID_BYTES`](Self::MAX_ID_BYTES).
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        !self.id.is_empty() && self.id.len() <= Self::MAX_ID_BYTES
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.id)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subject({self})")
+    }
+}
