@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::catalog::words::echo;
+
 /// The user or the organization whose subscription decides.
 ///
 /// The kind is part of the identity: the user `x` and the organization `x` are two subjects, and
@@ -96,13 +98,34 @@ impl Subject {
 }
 
 impl fmt::Display for Subject {
+    /// The kind and the id, with nothing in it that a terminal or a log would obey: ids may come from
+    /// anywhere.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, self.id)
+        write!(f, "{}:{}", self.kind, echo(&self.id))
     }
 }
 
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Subject({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_an_id_is_one_harmless_line() {
+        let subject = Subject::user("a\nlevel=error \u{1b}[31m");
+        assert_eq!(subject.to_string(), "user:a\\u{a}level=error \\u{1b}[31m");
+        assert!(!format!("{subject:?}").contains('\n'));
+    }
+
+    #[test]
+    fn an_id_that_is_empty_or_endless_names_nobody() {
+        assert!(Subject::user("a".repeat(Subject::MAX_ID_BYTES)).is_valid());
+        assert!(!Subject::user("a".repeat(Subject::MAX_ID_BYTES + 1)).is_valid());
+        assert!(!Subject::organization("").is_valid());
     }
 }

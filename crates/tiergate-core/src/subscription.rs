@@ -155,6 +155,14 @@ pub struct Override {
     pub expires_at: Option<Timestamp>,
 }
 
+impl Override {
+    /// Whether it has not expired by `now`.
+    #[must_use]
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+}
+
 /// The value of an [`Override`], before a catalog says what kind the feature is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OverrideValue {
@@ -279,5 +287,52 @@ mod tests {
             subscription.ending_with_period().ends_at(),
             Some(at("2026-01-10T00:00:00Z"))
         );
+    }
+
+    #[test]
+    fn every_known_status_is_read_back_from_its_word() {
+        for word in [
+            "active",
+            "trialing",
+            "past_due",
+            "canceled",
+            "suspended",
+            "incomplete",
+            "incomplete_expired",
+            "unpaid",
+            "paused",
+        ] {
+            let status = SubscriptionStatus::from(word);
+            assert!(!matches!(status, SubscriptionStatus::Other(_)), "{word}");
+            assert_eq!(status.as_str(), word);
+            assert_eq!(word.parse(), Ok(status));
+        }
+    }
+
+    #[test]
+    fn a_trial_that_has_become_a_subscription_ends_nothing() {
+        let subscription = Subscription::new(Subject::user("u"), "pro", SubscriptionStatus::Active)
+            .with_trial_end(at("2026-01-15T00:00:00Z"));
+        assert_eq!(subscription.ends_at(), None);
+    }
+
+    #[test]
+    fn what_is_canceled_ends_with_its_period_at_the_latest() {
+        let canceled = Subscription::new(Subject::user("u"), "pro", SubscriptionStatus::Canceled)
+            .with_period(at("2026-01-01T00:00:00Z"), at("2026-02-01T00:00:00Z"));
+        assert_eq!(canceled.ends_at(), Some(at("2026-02-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn an_override_holds_up_to_its_expiry() {
+        let mut set = Override {
+            feature: "crm".into(),
+            value: OverrideValue::Boolean(true),
+            expires_at: None,
+        };
+        assert!(set.holds_at(Timestamp::MAX));
+        set.expires_at = Some(at("2026-01-15T00:00:00Z"));
+        assert!(set.holds_at(at("2026-01-14T23:59:59.999999Z")));
+        assert!(!set.holds_at(at("2026-01-15T00:00:00Z")));
     }
 }

@@ -96,8 +96,10 @@ impl Timestamp {
     }
 
     pub(crate) fn to_jiff(self) -> jiff::Timestamp {
-        // In range by construction; the fallback is unreachable and harmless.
-        jiff::Timestamp::from_microsecond(self.micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        // In range by construction; the fallback is unreachable and harmless. Not from
+        // microseconds, which jiff 0.2.46 refuses within the last second of the range.
+        jiff::Timestamp::from_nanosecond(i128::from(self.micros) * 1_000)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
     pub(crate) fn from_jiff(timestamp: jiff::Timestamp) -> Self {
@@ -232,6 +234,14 @@ mod tests {
         assert_eq!(Timestamp::from_micros(i64::MIN), Timestamp::MIN);
         assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
         assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
+    }
+
+    #[test]
+    fn moments_survive_the_calendar_up_to_the_extremes() {
+        for moment in [Timestamp::MIN, Timestamp::from_micros(-1), Timestamp::MAX] {
+            assert_eq!(Timestamp::from_jiff(moment.to_jiff()), moment);
+        }
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T22:00:00.999999Z");
     }
 
     #[test]

@@ -188,6 +188,88 @@ mod tests {
     }
 
     #[test]
+    fn what_is_used_beyond_a_limit_leaves_nothing() {
+        assert_eq!(Limit::AtMost(10).remaining(3), Some(7));
+        assert_eq!(Limit::AtMost(10).remaining(u64::MAX), Some(0));
+        assert_eq!(Limit::Unlimited.remaining(u64::MAX), None);
+    }
+
+    #[test]
+    fn only_a_limit_of_zero_is_zero() {
+        assert!(Limit::ZERO.is_zero());
+        assert!(!Limit::AtMost(1).is_zero());
+        assert!(!Limit::Unlimited.is_zero());
+        assert_eq!(Limit::AtMost(7).at_most(), Some(7));
+        assert_eq!(Limit::Unlimited.at_most(), None);
+    }
+
+    #[test]
+    fn a_value_is_granted_unless_it_is_off_or_zero() {
+        let level = FeatureValue::Level(Level::new("community".into(), 0));
+        for (value, granted, limit, shown) in [
+            (
+                FeatureValue::Boolean(true),
+                true,
+                Some(Limit::AtMost(1)),
+                "on",
+            ),
+            (
+                FeatureValue::Boolean(false),
+                false,
+                Some(Limit::ZERO),
+                "off",
+            ),
+            (
+                FeatureValue::Limit(Limit::ZERO),
+                false,
+                Some(Limit::ZERO),
+                "0",
+            ),
+            (
+                FeatureValue::Limit(Limit::AtMost(5)),
+                true,
+                Some(Limit::AtMost(5)),
+                "5",
+            ),
+            (
+                FeatureValue::Limit(Limit::Unlimited),
+                true,
+                Some(Limit::Unlimited),
+                "unlimited",
+            ),
+            (level, true, None, "community"),
+        ] {
+            assert_eq!(value.is_granted(), granted, "{shown}");
+            assert_eq!(value.as_limit(), limit, "{shown}");
+            assert_eq!(value.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_value_covers_what_is_not_more_than_it() {
+        let boolean = [false, true].map(FeatureValue::Boolean).to_vec();
+        let limits = [
+            Limit::ZERO,
+            Limit::AtMost(1),
+            Limit::AtMost(u64::MAX),
+            Limit::Unlimited,
+        ];
+        let levels = ["zeta", "eta"].into_iter().zip(0..);
+        let levels = levels.map(|(word, rank)| FeatureValue::Level(Level::new(word.into(), rank)));
+        for ascending in [
+            boolean,
+            limits.map(FeatureValue::Limit).to_vec(),
+            levels.collect(),
+        ] {
+            for (this, value) in ascending.iter().enumerate() {
+                for (other, less) in ascending.iter().enumerate() {
+                    assert_eq!(value.covers(less), this >= other, "{value} and {less}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn kinds_do_not_cover_each_other() {
         let on = FeatureValue::Boolean(true);
         let one = FeatureValue::Limit(Limit::AtMost(1));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{Level, Meter};
 
@@ -7,17 +8,65 @@ use crate::{Level, Meter};
 #[non_exhaustive]
 pub struct Feature {
     /// The key that guards name it by.
-    pub key: Box<str>,
+    pub key: Arc<str>,
     /// The name that people read.
     pub name: Box<str>,
     /// A sentence about it.
     pub description: Option<Box<str>>,
     /// The group it is shown in.
-    pub category: Box<str>,
+    pub category: Category,
     /// Whether it is offered at all.
     pub availability: Availability,
     /// Of what kind its values are.
     pub kind: FeatureKind,
+}
+
+/// The group that a feature is shown in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Category {
+    /// What the product does.
+    Service,
+    /// What it keeps and carries.
+    Storage,
+    /// What it works out.
+    Compute,
+    /// What it is connected with.
+    Integration,
+    /// What keeps it safe.
+    Security,
+    /// Who helps, and how soon.
+    Support,
+}
+
+impl Category {
+    /// Every category.
+    pub const ALL: [Self; 6] = [
+        Self::Service,
+        Self::Storage,
+        Self::Compute,
+        Self::Integration,
+        Self::Security,
+        Self::Support,
+    ];
+
+    /// The word for it in a catalog.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Storage => "storage",
+            Self::Compute => "compute",
+            Self::Integration => "integration",
+            Self::Security => "security",
+            Self::Support => "support",
+        }
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Whether a feature is offered at all.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// them; another catalog refuses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TierId {
-    pub(super) lineage: Lineage,
+    pub(super) birth: Birth,
     pub(super) index: u16,
 }
 
@@ -18,11 +18,12 @@ pub struct TierId {
 /// them; another catalog refuses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FeatureId {
-    pub(super) lineage: Lineage,
+    pub(super) birth: Birth,
     pub(super) index: u16,
 }
 
-/// The id belongs to another catalog, or to a later version of this one.
+/// The id belongs to another catalog: one that is unrelated, a later version of this one, or another
+/// successor of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the id was given out by another catalog")]
 pub struct ForeignIdError {
@@ -35,12 +36,13 @@ impl ForeignIdError {
     }
 }
 
-/// A catalog and all that succeed it.
+/// The catalog in which a tier or a feature came to be. Its successors hand it on, so that two
+/// catalogs that succeed the same one share what that had, and nothing that either added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Lineage(u32);
+pub(super) struct Birth(u32);
 
-impl Lineage {
-    /// A lineage that no other catalog of this process has.
+impl Birth {
+    /// A mark that no other catalog of this process has.
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))

@@ -1,24 +1,59 @@
 //! The catalog: which tiers there are, and what each gives of every feature.
 
-mod feature;
-mod ids;
-mod matrix;
-mod tier;
+pub mod legacy;
 
-pub use feature::{Availability, Feature, FeatureKind, Metric};
+mod builder;
+mod check;
+mod collect;
+mod compile;
+mod draft;
+mod fault;
+mod feature;
+mod fields;
+mod ids;
+mod limit;
+mod load;
+mod lookup;
+mod matrix;
+mod nearest;
+mod number;
+mod order;
+mod render;
+mod same;
+mod scalar;
+mod schema;
+mod source;
+mod spec;
+mod succeed;
+mod tier;
+pub(crate) mod words;
+mod write;
+mod yaml;
+
+pub use builder::CatalogBuilder;
+pub use fault::{CatalogError, Fault, FaultKind};
+pub use feature::{Availability, Category, Feature, FeatureKind, Metric};
 pub use ids::{FeatureId, ForeignIdError, TierId};
+pub use limit::{LimitId, LimitIdError};
+pub use lookup::{UnknownFeatureError, UnknownTierError};
+pub use spec::{FeatureSpec, MetricSpec, PriceSpec, TierSpec, ValueSpec};
+pub use succeed::SuccessionError;
 pub use tier::{Price, PriceUnit, Tier, Track};
 
 use std::collections::HashMap;
 
-use ids::Lineage;
+use compile::Row;
+use ids::Birth;
 use matrix::BitMatrix;
 
 use crate::money::Currency;
 use crate::time::TimeZone;
-use crate::{FeatureValue, Level, Limit};
+use crate::{FeatureValue, Level};
 
 /// Which tiers there are, and what each gives of every feature.
+///
+/// Equality is of meaning: two catalogs are equal when they say the same of the same keys, in whatever
+/// order, wherever they came from.
 ///
 /// A catalog is checked as a whole when it is made and never changes afterwards. What it holds is
 /// laid out for reading: every tier and feature has a dense id, each boolean is a bit, and whether a
@@ -26,7 +61,6 @@ use crate::{FeatureValue, Level, Limit};
 /// [`Level`], whose count is raised.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    lineage: Lineage,
     revision: u32,
     currency: Currency,
     time_zone: TimeZone,
@@ -37,6 +71,8 @@ pub struct Catalog {
     features: Vec<Feature>,
     tier_index: Index,
     feature_index: Index,
+    tier_births: Box<[Birth]>,
+    feature_births: Box<[Birth]>,
     rows: Vec<Row>,
     granted: BitMatrix,
     reaches: BitMatrix,
@@ -44,64 +80,11 @@ pub struct Catalog {
 
 type Index = HashMap<Box<str>, u16, foldhash::quality::RandomState>;
 
-/// What the tiers give of one feature, by tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Row {
-    Booleans(Box<[bool]>),
-    Limits(Box<[Limit]>),
-    /// Ranks in the feature's list of levels.
-    Levels(Box<[u16]>),
-}
-
-/// Everything that a catalog says, checked: keys are unique, names resolve, values are of their
-/// feature's kind, `includes` has no cycle.
-#[derive(Clone, Debug)]
-pub(crate) struct Parts {
-    pub(crate) currency: Currency,
-    pub(crate) time_zone: TimeZone,
-    pub(crate) trial_days: u32,
-    /// An index into `tiers`.
-    pub(crate) default_tier: usize,
-    pub(crate) tiers: Vec<Tier>,
-    pub(crate) metrics: Vec<Metric>,
-    /// Each feature with a row as long as `tiers`.
-    pub(crate) features: Vec<(Feature, Row)>,
-}
-
 impl Catalog {
     /// How many tiers a catalog can have.
     pub const MAX_TIERS: usize = 1_000;
     /// How many features a catalog can have.
     pub const MAX_FEATURES: usize = 20_000;
-
-    /// Lays out what was checked.
-    pub(crate) fn compile(parts: Parts) -> Self {
-        Self::lay_out(parts, Lineage::new(), 0)
-    }
-
-    fn lay_out(parts: Parts, lineage: Lineage, revision: u32) -> Self {
-        let tier_index = index(parts.tiers.iter().map(|tier| &tier.key));
-        let (features, rows): (Vec<_>, Vec<_>) = parts.features.into_iter().unzip();
-        let feature_index = index(features.iter().map(|feature: &Feature| &feature.key));
-        let granted = grants(&features, &rows, parts.tiers.len());
-        let reaches = reachability(&parts.tiers, &tier_index);
-        Self {
-            lineage,
-            revision,
-            currency: parts.currency,
-            time_zone: parts.time_zone,
-            trial_days: parts.trial_days,
-            default_tier: parts.default_tier,
-            tiers: parts.tiers,
-            metrics: parts.metrics,
-            features,
-            tier_index,
-            feature_index,
-            rows,
-            granted,
-            reaches,
-        }
-    }
 
     /// How many catalogs came before this one in its line; zero for one that was not made to
     /// succeed another.
@@ -138,20 +121,14 @@ impl Catalog {
     #[must_use]
     pub fn tier_id(&self, key: &str) -> Option<TierId> {
         let index = *self.tier_index.get(key)?;
-        Some(TierId {
-            lineage: self.lineage,
-            index,
-        })
+        Some(self.tier_id_at(usize::from(index)))
     }
 
     /// The feature of that key.
     #[must_use]
     pub fn feature_id(&self, key: &str) -> Option<FeatureId> {
         let index = *self.feature_index.get(key)?;
-        Some(FeatureId {
-            lineage: self.lineage,
-            index,
-        })
+        Some(self.feature_id_at(usize::from(index)))
     }
 
     /// Every tier, in the order of the catalog.
@@ -262,18 +239,18 @@ impl Catalog {
     #[inline]
     fn tier_position(&self, id: TierId) -> Option<usize> {
         let index = usize::from(id.index);
-        (id.lineage == self.lineage && index < self.tiers.len()).then_some(index)
+        (self.tier_births.get(index) == Some(&id.birth)).then_some(index)
     }
 
     #[inline]
     fn feature_position(&self, id: FeatureId) -> Option<usize> {
         let index = usize::from(id.index);
-        (id.lineage == self.lineage && index < self.features.len()).then_some(index)
+        (self.feature_births.get(index) == Some(&id.birth)).then_some(index)
     }
 
     fn tier_id_at(&self, index: usize) -> TierId {
         TierId {
-            lineage: self.lineage,
+            birth: birth_at(&self.tier_births, index),
             // The checks bound the number of tiers far below this.
             index: u16::try_from(index).unwrap_or(u16::MAX),
         }
@@ -281,58 +258,13 @@ impl Catalog {
 
     fn feature_id_at(&self, index: usize) -> FeatureId {
         FeatureId {
-            lineage: self.lineage,
+            birth: birth_at(&self.feature_births, index),
             index: u16::try_from(index).unwrap_or(u16::MAX),
         }
     }
 }
 
-fn index<'a>(keys: impl Iterator<Item = &'a Box<str>>) -> Index {
-    keys.enumerate()
-        .map(|(index, key)| (key.clone(), u16::try_from(index).unwrap_or(u16::MAX)))
-        .collect()
-}
-
-fn grants(features: &[Feature], rows: &[Row], tiers: usize) -> BitMatrix {
-    let mut granted = BitMatrix::new(tiers, features.len());
-    for (column, (feature, row)) in features.iter().zip(rows).enumerate() {
-        if feature.availability == Availability::Disabled {
-            continue;
-        }
-        let mut grant = |tier: usize| granted.set(tier, column);
-        match row {
-            Row::Booleans(row) => {
-                for (tier, _) in row.iter().enumerate().filter(|(_, on)| **on) {
-                    grant(tier);
-                }
-            }
-            Row::Limits(row) => {
-                for (tier, _) in row.iter().enumerate().filter(|(_, limit)| !limit.is_zero()) {
-                    grant(tier);
-                }
-            }
-            Row::Levels(row) => (0..row.len()).for_each(grant),
-        }
-    }
-    granted
-}
-
-/// The reflexive and transitive closure of `includes`.
-fn reachability(tiers: &[Tier], index: &Index) -> BitMatrix {
-    let mut reaches = BitMatrix::new(tiers.len(), tiers.len());
-    for tier in 0..tiers.len() {
-        reaches.set(tier, tier);
-    }
-    // Each pass takes every path one step further, so this ends after the longest chain.
-    loop {
-        let mut changed = false;
-        for (row, tier) in tiers.iter().enumerate() {
-            for included in tier.includes.iter().filter_map(|key| index.get(key)) {
-                changed |= reaches.absorb(row, usize::from(*included));
-            }
-        }
-        if !changed {
-            return reaches;
-        }
-    }
+fn birth_at(births: &[Birth], index: usize) -> Birth {
+    // There is one for every tier and feature; the fallback is unreachable, and valid nowhere.
+    births.get(index).copied().unwrap_or_else(Birth::new)
 }

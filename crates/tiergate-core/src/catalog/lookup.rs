@@ -1,0 +1,118 @@
+use std::fmt;
+
+use super::nearest::{Budget, nearest};
+use super::words::{echo, listing};
+use super::{Catalog, FeatureId, TierId};
+
+impl Catalog {
+    /// The feature of a key that is known only at run time.
+    ///
+    /// ```
+    /// # use tiergate_core::Catalog;
+    /// # use tiergate_core::catalog::{FeatureSpec, TierSpec};
+    /// let catalog = Catalog::builder()
+    ///     .default_tier("free")
+    ///     .tier(TierSpec::new("free"))
+    ///     .feature(FeatureSpec::boolean("crm_enabled").value("free", false))
+    ///     .build()?;
+    /// let error = catalog.require_feature("crm_enabld").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "unknown feature `crm_enabld`, did you mean `crm_enabled`?"
+    /// );
+    /// # Ok::<(), tiergate_core::catalog::CatalogError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has none of that key. The message says which one was probably meant.
+    pub fn require_feature(&self, key: &str) -> Result<FeatureId, UnknownFeatureError> {
+        self.feature_id(key).ok_or_else(|| UnknownFeatureError {
+            inner: Unknown::new(key, "features", self.features.iter().map(|one| &*one.key)),
+        })
+    }
+
+    /// The tier of a key that is known only at run time.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has none of that key. The message says which one was probably meant.
+    pub fn require_tier(&self, key: &str) -> Result<TierId, UnknownTierError> {
+        self.tier_id(key).ok_or_else(|| UnknownTierError {
+            inner: Unknown::new(key, "tiers", self.tiers.iter().map(|one| &*one.key)),
+        })
+    }
+}
+
+/// The catalog has no feature of that key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown feature {inner}")]
+pub struct UnknownFeatureError {
+    inner: Unknown,
+}
+
+impl UnknownFeatureError {
+    /// The key that was asked for.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    /// The key that was probably meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.inner.suggestion.as_deref()
+    }
+}
+
+/// The catalog has no tier of that key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown tier {inner}")]
+pub struct UnknownTierError {
+    inner: Unknown,
+}
+
+impl UnknownTierError {
+    /// The key that was asked for.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    /// The key that was probably meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.inner.suggestion.as_deref()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unknown {
+    key: Box<str>,
+    suggestion: Option<Box<str>>,
+    remedy: Box<str>,
+}
+
+impl Unknown {
+    fn new<'a>(key: &str, what: &str, known: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let suggestion = nearest(key, known.clone(), &mut Budget::new());
+        let remedy = match suggestion {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => match listing(known, "and") {
+                none if none.is_empty() => format!("the catalog has no {what}"),
+                listing => format!("the catalog has the {what} {listing}"),
+            },
+        };
+        Self {
+            key: key.into(),
+            suggestion: suggestion.map(Into::into),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`, {}", echo(&self.key), self.remedy)
+    }
+}
