@@ -1,1 +1,45 @@
+//! Who has which tier: where [tiergate](https://docs.rs/tiergate) learns about subscriptions.
+//!
+//! A [`SubscriptionLookup`] answers one question: which subscription does this subject have? It
+//! says [`Found`](Answer::Found), [`Missing`](Answer::Missing) or [`Failed`](Answer::Failed), and
+//! these stay apart all the way: a fault is never a "no".
+//!
+//! * [`HttpLookup`] asks a billing service over HTTP (cargo feature `http-client`, on by default).
+//! * [`StaticLookup`] holds subscriptions in memory.
+//! * [`CachedLookup`] stands in front of either, or of your own, and is what a gate asks.
+//!
+//! # Cargo features
+//!
+//! * `http-client` (default): `HttpLookup`. For an `https` address it needs `rustls` or
+//!   `native-tls` as well.
+//! * `metrics`: the [events] as metrics too.
+//! * `testing`: `ScriptedLookup`, which fails, hangs and panics on command.
 
+mod answer;
+mod breaker;
+mod cache;
+mod error;
+pub mod events;
+mod fixed;
+#[cfg(feature = "http-client")]
+mod http;
+mod jitter;
+mod lookup;
+mod striped;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod wire;
+
+pub use answer::{Answer, Freshness, Known, Resolution, Snapshot};
+pub use async_trait::async_trait;
+pub use cache::{
+    CacheConfig, CacheConfigBuilder, CacheConfigError, CachedLookup, Pushed, Statistics,
+};
+pub use error::{LookupError, LookupErrorKind};
+pub use fixed::{StaticLookup, StaticLookupError};
+#[cfg(feature = "http-client")]
+pub use http::{
+    AfterRefusal, CachedToken, HttpLookup, HttpLookupBuilder, HttpLookupError, IssuedToken,
+    StaticToken, TokenError, TokenIssuer, TokenProvider,
+};
+pub use lookup::SubscriptionLookup;

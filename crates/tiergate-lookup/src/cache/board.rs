@@ -1,0 +1,296 @@
+//! The one place where what is remembered changes.
+//!
+//! For each subject, every change happens under the lock of the subject's shard: a departure, a
+//! landing, a pushed change, an invalidation. So an answer that was overtaken is seen to be before
+//! it is stored. Reading takes no lock: an entry is replaced as a whole.
+
+use std::collections::HashMap;
+use std::collections::hash_map;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tiergate_core::Subject;
+use tokio::sync::watch;
+
+use super::config::CacheConfig;
+use super::entry::{Entry, Moment, Step, Want, decide};
+use super::flight::{Flights, Landing, Registration, Ticket};
+use super::locks::{Locked, Locks};
+use super::store::Store;
+use crate::jitter::Dice;
+use crate::{Answer, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
+
+/// Into how many locks the subjects are spread. Held for a few instructions each.
+pub(crate) const SHARDS: usize = 64;
+
+pub(crate) struct Board<S, L: Locks> {
+    store: S,
+    shards: Box<[L::Mutex<Shard>]>,
+    hasher: foldhash::fast::RandomState,
+    epoch: AtomicU64,
+    tickets: AtomicU64,
+    config: CacheConfig,
+}
+
+/// The subjects with a flight attached, and nobody else: landings and changes take theirs out.
+type Shard = HashMap<Subject, Slot, foldhash::fast::RandomState>;
+
+struct Slot {
+    flights: Flights,
+    epoch: u64,
+    notice: watch::Sender<Notice>,
+}
+
+/// What those who wait for a flight are told.
+#[derive(Clone, Debug)]
+pub(crate) enum Notice {
+    Wait,
+    Landed(Resolution),
+    LookAgain,
+}
+
+/// A flight that was let go. To be landed in any case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flight {
+    ticket: Ticket,
+    epoch: u64,
+}
+
+pub(crate) enum Departure<P> {
+    /// No flight is needed, or none is allowed.
+    Settled(Resolution),
+    /// One is under way.
+    Joined(watch::Receiver<Notice>),
+    /// The caller must see to this one.
+    Leading {
+        flight: Flight,
+        pass: P,
+        notice: watch::Receiver<Notice>,
+    },
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landed {
+    Counted,
+    Overtaken,
+}
+
+/// What became of a pushed subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pushed {
+    /// It holds from now on.
+    Applied,
+    /// A later revision of the same record is known. Nothing changed.
+    Outdated,
+}
+
+impl<S: Store, L: Locks> Board<S, L> {
+    pub(crate) fn new(store: S, config: CacheConfig, shards: usize) -> Self {
+        Self {
+            store,
+            shards: (0..shards.max(1))
+                .map(|_| L::Mutex::new(Shard::default()))
+                .collect(),
+            hasher: foldhash::fast::RandomState::default(),
+            epoch: AtomicU64::new(0),
+            tickets: AtomicU64::new(0),
+            config,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// What is remembered of `subject`.
+    pub(crate) fn entry(&self, subject: &Subject) -> Option<Arc<Entry>> {
+        let epoch = self.epoch();
+        self.store.get(subject).filter(|entry| entry.epoch == epoch)
+    }
+
+    /// Finds an answer, or a flight that will bring one. `admit` is asked before a new flight is
+    /// let go, under a lock: it must be short.
+    pub(crate) fn depart<P>(
+        &self,
+        subject: &Subject,
+        want: Want,
+        now: Moment,
+        admit: impl FnOnce() -> Result<P, LookupError>,
+    ) -> Departure<P> {
+        self.in_shard(subject, |shard| {
+            let entry = self.entry(subject);
+            if let Step::Answer(resolution) = decide(entry.as_deref(), want, now, &self.config) {
+                return Departure::Settled(resolution);
+            }
+            let vacant = match shard.entry(subject.clone()) {
+                hash_map::Entry::Occupied(mut slot) => {
+                    let slot = slot.get_mut();
+                    slot.flights.register(self.ticket(), want.demands());
+                    return Departure::Joined(slot.notice.subscribe());
+                }
+                hash_map::Entry::Vacant(vacant) => vacant,
+            };
+            let pass = match admit() {
+                Ok(pass) => pass,
+                Err(error) => return Departure::Settled(Resolution::Failed(error)),
+            };
+            let (sender, notice) = watch::channel(Notice::Wait);
+            let flight = Flight {
+                ticket: self.ticket(),
+                epoch: self.epoch(),
+            };
+            let mut flights = Flights::default();
+            let registration = flights.register(flight.ticket, want.demands());
+            debug_assert_eq!(registration, Registration::Lead);
+            vacant.insert(Slot {
+                flights,
+                epoch: flight.epoch,
+                notice: sender,
+            });
+            Departure::Leading {
+                flight,
+                pass,
+                notice,
+            }
+        })
+    }
+
+    /// Takes the end of a flight. What was overtaken by a change is dropped.
+    pub(crate) fn land(
+        &self,
+        subject: &Subject,
+        flight: Flight,
+        answer: Answer,
+        now: Moment,
+        dice: Dice,
+    ) -> Landed {
+        let answer = about(subject, answer);
+        self.in_shard(subject, |shard| {
+            let hash_map::Entry::Occupied(mut slot) = shard.entry(subject.clone()) else {
+                return Landed::Overtaken;
+            };
+            let Landing::Attached(demands) = slot.get_mut().flights.finish(flight.ticket) else {
+                return Landed::Overtaken;
+            };
+            let slot = slot.remove();
+            if flight.epoch != self.epoch() {
+                slot.tell(Notice::LookAgain);
+                return Landed::Overtaken;
+            }
+            let previous = self.entry(subject);
+            let (entry, resolution) = Entry::after(
+                previous.as_deref(),
+                answer,
+                demands,
+                flight.epoch,
+                now,
+                &self.config,
+                dice,
+            );
+            if let Some(entry) = entry {
+                self.store.put(subject, Arc::new(entry));
+            }
+            slot.tell(Notice::Landed(resolution));
+            Landed::Counted
+        })
+    }
+
+    /// Makes `known` hold at once, whatever flight is under way.
+    pub(crate) fn push(&self, subject: &Subject, known: Known, now: Moment, dice: Dice) -> Pushed {
+        self.in_shard(subject, |shard| {
+            let previous = self.entry(subject);
+            if let (Some(previous), Known::Found(subscription)) = (&previous, &known)
+                && previous.outdates(subscription, now)
+            {
+                return Pushed::Outdated;
+            }
+            let entry = Entry::holding(
+                previous.as_deref(),
+                known.clone(),
+                self.epoch(),
+                now,
+                &self.config,
+                dice,
+            );
+            self.store.put(subject, Arc::new(entry));
+            let notice = Notice::Landed(Resolution::Known(Snapshot::new(known)));
+            Self::supersede(shard, subject, notice);
+            Pushed::Applied
+        })
+    }
+
+    /// Forgets `subject`. A flight under way brings nothing any more.
+    pub(crate) fn invalidate(&self, subject: &Subject) {
+        self.in_shard(subject, |shard| {
+            self.store.remove(subject);
+            Self::supersede(shard, subject, Notice::LookAgain);
+        });
+    }
+
+    /// Forgets everybody. Flights under way bring nothing any more.
+    pub(crate) fn clear(&self) {
+        // From here on, what was stored before and what flies is of the past.
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        for shard in &self.shards {
+            shard.with(|shard| {
+                shard.retain(|_, slot| {
+                    let current = slot.epoch >= epoch;
+                    if !current {
+                        slot.flights.supersede();
+                        slot.tell(Notice::LookAgain);
+                    }
+                    current
+                });
+            });
+        }
+        // Gives the memory back. It may take a newer entry along, which costs one lookup.
+        self.store.remove_all();
+    }
+
+    fn supersede(shard: &mut Shard, subject: &Subject, notice: Notice) {
+        if let Some(mut slot) = shard.remove(subject) {
+            slot.flights.supersede();
+            slot.tell(notice);
+        }
+    }
+
+    fn in_shard<R>(&self, subject: &Subject, work: impl FnOnce(&mut Shard) -> R) -> R {
+        let shards = self.shards.len().max(1) as u64;
+        let index = usize::try_from(self.hasher.hash_one(subject) % shards).unwrap_or(0);
+        match self.shards.get(index) {
+            Some(shard) => shard.with(work),
+            // There are as many shards as the remainder can name.
+            None => work(&mut Shard::default()),
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Slot {
+    fn tell(&self, notice: Notice) {
+        self.notice.send_replace(notice);
+    }
+}
+
+/// The answer, unless it is about somebody else.
+fn about(subject: &Subject, answer: Answer) -> Answer {
+    match answer {
+        Answer::Found(subscription) if subscription.subject != *subject => Answer::Failed(
+            LookupError::new(LookupErrorKind::InvalidAnswer)
+                .with_source("the answer is about another subject"),
+        ),
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests;

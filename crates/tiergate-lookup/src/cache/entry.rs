@@ -1,0 +1,386 @@
+use std::time::Duration;
+
+use tiergate_clock::Clock;
+use tiergate_core::Subscription;
+use tiergate_core::time::Timestamp;
+
+use super::config::CacheConfig;
+use super::flight::Demands;
+use crate::jitter::Dice;
+use crate::{Answer, Freshness, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
+
+/// The longest that a source's own wish to be left alone is respected.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// What the cache remembers about one subject. Never changed, only replaced as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Which clearing of the cache it came after. Of an earlier one, it counts as absent.
+    pub(crate) epoch: u64,
+    held: Option<Held>,
+    trouble: Option<Trouble>,
+    reread: Option<Reread>,
+    /// When an answer last was older than a version that was demanded before it was asked for.
+    lagged_at: Option<Duration>,
+}
+
+/// An answer of the source.
+#[derive(Clone, Debug)]
+struct Held {
+    known: Known,
+    answered_at: Duration,
+    fresh_until: Duration,
+    stale_until: Duration,
+    /// The subscription's own end, if that was still to come.
+    ends_at: Option<Timestamp>,
+}
+
+/// Failures since the last answer.
+#[derive(Clone, Debug)]
+struct Trouble {
+    error: LookupError,
+    failures: u32,
+    retry_at: Duration,
+}
+
+/// The last look at the source before a denial.
+#[derive(Clone, Debug)]
+struct Reread {
+    at: Duration,
+    outcome: Result<(), LookupError>,
+}
+
+/// A moment on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) elapsed: Duration,
+    pub(crate) wall: Timestamp,
+}
+
+impl Moment {
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
+        Self {
+            elapsed: clock.elapsed(),
+            wall: clock.now(),
+        }
+    }
+}
+
+/// What somebody wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Anything that may be used.
+    Any,
+    /// Something fresh; nobody waits for it.
+    Refresh,
+    /// Something to deny by.
+    Confirmation,
+    /// At least this version.
+    AtLeast(u64),
+}
+
+impl Want {
+    pub(crate) fn demands(self) -> Demands {
+        Demands {
+            reread: self == Self::Confirmation,
+            version: match self {
+                Self::AtLeast(version) => Some(version),
+                Self::Any | Self::Refresh | Self::Confirmation => None,
+            },
+        }
+    }
+}
+
+/// What is to be done for somebody who wants to know.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Answer(Resolution),
+    Ask,
+}
+
+/// Decides from what is remembered whether the source must be asked.
+pub(crate) fn decide(entry: Option<&Entry>, want: Want, now: Moment, config: &CacheConfig) -> Step {
+    let Some(entry) = entry else {
+        return Step::Ask;
+    };
+    let usable = entry.snapshot(now.elapsed, || now.wall);
+    let satisfied = usable.as_ref().is_some_and(|snapshot| match want {
+        Want::Any => true,
+        Want::Refresh => snapshot.freshness == Freshness::Fresh,
+        Want::Confirmation => {
+            snapshot.age <= config.confirm_age() || entry.confirmed(now.elapsed, config)
+        }
+        Want::AtLeast(version) => snapshot.known.version() >= Some(version),
+    });
+    match usable {
+        Some(snapshot) if satisfied => return Step::Answer(Resolution::Known(snapshot)),
+        _ => {}
+    }
+    match entry.refusal(want, now.elapsed, config) {
+        Some(error) => Step::Answer(Resolution::Failed(error)),
+        None => Step::Ask,
+    }
+}
+
+impl Entry {
+    /// What is known now, if it may be used. The wall clock is read only when it matters.
+    pub(crate) fn snapshot(
+        &self,
+        now: Duration,
+        wall: impl FnOnce() -> Timestamp,
+    ) -> Option<Snapshot> {
+        let held = self.held.as_ref()?;
+        let freshness = if now < held.fresh_until {
+            Freshness::Fresh
+        } else if now < held.stale_until {
+            Freshness::Stale
+        } else {
+            return None;
+        };
+        if held.ends_at.is_some_and(|end| wall() >= end) {
+            return None;
+        }
+        Some(Snapshot {
+            known: held.known.clone(),
+            age: now.saturating_sub(held.answered_at),
+            freshness,
+        })
+    }
+
+    /// Whether a failure was so recent that the source is not to be asked.
+    pub(crate) fn is_backing_off(&self, now: Duration) -> bool {
+        self.trouble
+            .as_ref()
+            .is_some_and(|trouble| now < trouble.retry_at)
+    }
+
+    /// Roughly how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let subscription = self
+            .held
+            .as_ref()
+            .and_then(|held| held.known.subscription())
+            .map_or(0, |subscription| subscription_bytes(subscription));
+        size_of::<Self>().saturating_add(subscription)
+    }
+
+    fn confirmed(&self, now: Duration, config: &CacheConfig) -> bool {
+        self.reread.as_ref().is_some_and(|reread| {
+            reread.outcome.is_ok() && now < reread.at.saturating_add(config.confirm_interval())
+        })
+    }
+
+    /// Why the source is not to be asked now, if it is not.
+    fn refusal(&self, want: Want, now: Duration, config: &CacheConfig) -> Option<LookupError> {
+        if let Some(trouble) = &self.trouble
+            && now < trouble.retry_at
+        {
+            let wait = trouble.retry_at.saturating_sub(now);
+            return Some(trouble.error.clone().with_retry_after(wait));
+        }
+        let held_off = |since: Duration, interval: Duration| {
+            let until = since.saturating_add(interval);
+            (now < until).then(|| until.saturating_sub(now))
+        };
+        match want {
+            Want::Any | Want::Refresh => None,
+            Want::Confirmation => {
+                let reread = self.reread.as_ref()?;
+                let error = reread.outcome.as_ref().err()?;
+                let wait = held_off(reread.at, config.confirm_interval())?;
+                Some(error.clone().with_retry_after(wait))
+            }
+            Want::AtLeast(_) => {
+                let wait = held_off(self.lagged_at?, config.first_back_off())?;
+                Some(LookupError::new(LookupErrorKind::NotFresh).with_retry_after(wait))
+            }
+        }
+    }
+
+    /// The entry for something that the source has just said, or that was pushed.
+    pub(crate) fn holding(
+        previous: Option<&Self>,
+        known: Known,
+        epoch: u64,
+        now: Moment,
+        config: &CacheConfig,
+        dice: Dice,
+    ) -> Self {
+        Self {
+            epoch,
+            held: Some(Held::new(known, now, config, dice)),
+            trouble: None,
+            // Something newer than the last re-read is known, whatever came of that.
+            reread: previous
+                .and_then(|previous| previous.reread.as_ref())
+                .map(|reread| Reread {
+                    at: reread.at,
+                    outcome: Ok(()),
+                }),
+            lagged_at: None,
+        }
+    }
+
+    /// Whether `subscription` is an earlier revision of what is held and may still be used.
+    pub(crate) fn outdates(&self, subscription: &Subscription, now: Moment) -> bool {
+        let usable = self.snapshot(now.elapsed, || now.wall);
+        let Some(Known::Found(held)) = usable.map(|snapshot| snapshot.known) else {
+            return false;
+        };
+        let same_record = held.id.is_some() && held.id == subscription.id;
+        match (held.version, subscription.version) {
+            (Some(held), Some(offered)) => same_record && offered < held,
+            _ => false,
+        }
+    }
+
+    /// The entry after a flight, and what those who waited for it are told.
+    pub(crate) fn after(
+        previous: Option<&Self>,
+        answer: Answer,
+        demands: Demands,
+        epoch: u64,
+        now: Moment,
+        config: &CacheConfig,
+        dice: Dice,
+    ) -> (Option<Self>, Resolution) {
+        let outcome = match answer {
+            Answer::Found(subscription)
+                if previous.is_some_and(|previous| previous.outdates(&subscription, now)) =>
+            {
+                Err(LookupError::new(LookupErrorKind::NotFresh))
+            }
+            Answer::Found(subscription) => Ok(Known::Found(subscription)),
+            Answer::Missing => Ok(Known::Missing),
+            Answer::Failed(error) => Err(error),
+        };
+        match outcome {
+            Ok(known) => {
+                let mut entry = Self::holding(previous, known.clone(), epoch, now, config, dice);
+                if demands.reread {
+                    entry.reread = Some(Reread {
+                        at: now.elapsed,
+                        outcome: Ok(()),
+                    });
+                }
+                if demands.version.is_some() && known.version() < demands.version {
+                    entry.lagged_at = Some(now.elapsed);
+                }
+                (Some(entry), Resolution::Known(Snapshot::new(known)))
+            }
+            Err(error) if error.kind().is_local() => (None, Resolution::Failed(error)),
+            Err(error) => {
+                let entry = Self::troubled(previous, &error, demands, epoch, now, config, dice);
+                (Some(entry), Resolution::Failed(error))
+            }
+        }
+    }
+
+    fn troubled(
+        previous: Option<&Self>,
+        error: &LookupError,
+        demands: Demands,
+        epoch: u64,
+        now: Moment,
+        config: &CacheConfig,
+        dice: Dice,
+    ) -> Self {
+        let before = previous
+            .and_then(|previous| previous.trouble.as_ref())
+            .map_or(0, |trouble| trouble.failures);
+        let back_off = config
+            .first_back_off()
+            .saturating_mul(2_u32.saturating_pow(before))
+            // Leaves room for the jitter, which only lengthens: a pause is never cut short.
+            .min(config.longest_back_off() * 5 / 6);
+        let asked = error.retry_after().unwrap_or_default();
+        let wait = dice.beyond(back_off).max(asked.min(LONGEST_RETRY_AFTER));
+        let reread = if demands.reread {
+            Some(Reread {
+                at: now.elapsed,
+                outcome: Err(error.clone()),
+            })
+        } else {
+            previous.and_then(|previous| previous.reread.clone())
+        };
+        Self {
+            epoch,
+            // What may no longer be used is not kept either.
+            held: previous
+                .filter(|previous| previous.snapshot(now.elapsed, || now.wall).is_some())
+                .and_then(|previous| previous.held.clone()),
+            trouble: Some(Trouble {
+                error: error.clone(),
+                failures: before.saturating_add(1),
+                retry_at: now.elapsed.saturating_add(wait),
+            }),
+            reread,
+            lagged_at: previous.and_then(|previous| previous.lagged_at),
+        }
+    }
+}
+
+impl Held {
+    fn new(known: Known, now: Moment, config: &CacheConfig, dice: Dice) -> Self {
+        let after = |age| now.elapsed.saturating_add(age);
+        let Known::Found(subscription) = &known else {
+            let until = after(config.absent_for());
+            return Self {
+                known,
+                answered_at: now.elapsed,
+                fresh_until: until,
+                stale_until: until,
+                ends_at: None,
+            };
+        };
+        let fresh_until = after(dice.around(config.fresh_for()).min(config.stale_for()));
+        let ends_at = subscription.ends_at();
+        let already_over = ends_at.is_some_and(|end| end <= now.wall);
+        Self {
+            answered_at: now.elapsed,
+            fresh_until,
+            // A record that was over when the source gave it is news for as long as it is fresh,
+            // and has no life of its own to be used beyond that.
+            stale_until: if already_over {
+                fresh_until
+            } else {
+                after(config.stale_for())
+            },
+            ends_at: ends_at.filter(|_| !already_over),
+            known,
+        }
+    }
+}
+
+impl Snapshot {
+    /// What was said just now.
+    pub(crate) fn new(known: Known) -> Self {
+        Self {
+            known,
+            age: Duration::ZERO,
+            freshness: Freshness::Fresh,
+        }
+    }
+}
+
+fn subscription_bytes(subscription: &Subscription) -> usize {
+    let overrides = subscription.overrides.iter().map(|value| {
+        let word = match &value.value {
+            tiergate_core::subscription::OverrideValue::Level(word) => word.len(),
+            _ => 0,
+        };
+        size_of_val(value)
+            .saturating_add(value.feature.len())
+            .saturating_add(word)
+    });
+    [
+        size_of::<Subscription>(),
+        subscription.id.as_ref().map_or(0, |id| id.len()),
+        subscription.subject.id().len(),
+        subscription.tier.len(),
+        subscription.status.as_str().len(),
+    ]
+    .into_iter()
+    .chain(overrides)
+    .fold(0, usize::saturating_add)
+}

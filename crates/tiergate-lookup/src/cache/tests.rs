@@ -1,0 +1,10 @@
+//! The promises of the cache, on tokio's paused clock and a manual one.
+
+mod support;
+
+mod faults;
+mod flights;
+mod freshness;
+mod memory;
+mod pushes;
+mod rereads;

@@ -1,0 +1,7 @@
+//! The client against a server that misbehaves in every way it can, over real sockets.
+
+mod server;
+
+mod answers;
+mod faults;
+mod tokens;
