@@ -1,0 +1,186 @@
+//! All that is known of some of the subjects, under one lock.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::MAX_CLAIMS;
+
+use super::counters::{CounterIndex, Counters};
+use super::deadlines::Deadlines;
+use super::id::Holders;
+use super::idempotency::{Fingerprint, Keys, ScopedKey};
+use super::now::Now;
+use super::room::Rooms;
+use super::shards::ShardIndex;
+use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
+use super::statistics::Counts;
+
+/// The subjects of one shard: their counters, their reservations and their keys.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) counters: Counters,
+    pub(super) reservations: Slab<Part>,
+    pub(super) keys: Keys,
+    pub(super) counts: Counts,
+    pub(super) rooms: Arc<Rooms>,
+    deadlines: Deadlines,
+}
+
+/// The part of a reservation that lies in one shard.
+///
+/// The shard of the first claim is its home. Each part expires in its own shard; as time is read
+/// under the locks, whoever locks all of them sees either all parts or none.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) deadline: u64,
+    pub(super) held: HeldUnits,
+    pub(super) role: Role,
+}
+
+/// Units that a reservation holds of the counters of one shard.
+pub(super) type HeldUnits = SmallVec<[Held; MAX_CLAIMS]>;
+
+/// Units that a reservation holds of one counter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    // Small, because reservations are moved about.
+    claim: u8,
+    pub(super) counter: CounterIndex,
+    pub(super) units: u64,
+}
+
+impl Held {
+    /// Units for the claim at the index `claim`, which is below [`MAX_CLAIMS`].
+    pub(super) fn new(claim: usize, counter: CounterIndex, units: u64) -> Self {
+        Self {
+            claim: u8::try_from(claim).unwrap_or(u8::MAX),
+            counter,
+            units,
+        }
+    }
+
+    /// The index of the claim.
+    pub(super) fn claim(self) -> usize {
+        usize::from(self.claim)
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Role {
+    /// Where an open reservation is known by its id.
+    Home(Home),
+    /// Where it holds other claims.
+    Away,
+    /// It was committed by one of its holders, and waits for the others, to tell them so.
+    Committed(Holders),
+}
+
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) claims: usize,
+    pub(super) holders: Holders,
+    pub(super) away: SmallVec<[(ShardIndex, Handle); MAX_CLAIMS]>,
+    pub(super) key: Option<Box<Keyed>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Keyed {
+    pub(super) key: ScopedKey,
+    pub(super) fingerprint: Fingerprint,
+}
+
+impl Shard {
+    pub(super) fn new(rooms: Arc<Rooms>) -> Self {
+        Self {
+            counters: Counters::default(),
+            reservations: Slab::new(),
+            keys: Keys::default(),
+            counts: Counts::default(),
+            rooms,
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    pub(super) fn vacancy(&mut self) -> Option<Vacancy> {
+        self.reservations.vacancy(&self.rooms.reservations)
+    }
+
+    pub(super) fn insert(&mut self, vacancy: Vacancy, part: Part) -> Handle {
+        let deadline = part.deadline;
+        let handle = self.reservations.insert(vacancy, part);
+        self.deadlines.push(deadline, handle);
+        let reservations = &self.reservations;
+        self.deadlines.thin_out(reservations.occupied(), |handle| {
+            reservations.contains(handle)
+        });
+        handle
+    }
+
+    /// Gives a reservation until `deadline`, if it does not have longer already.
+    pub(super) fn put_off(&mut self, handle: Handle, deadline: u64) {
+        if let Found::Here(part) = self.reservations.find(handle) {
+            part.deadline = part.deadline.max(deadline);
+        }
+    }
+
+    /// Releases what has been open for too long. Tells how many reservations that were.
+    pub(super) fn expire(&mut self, now: &Now<'_>) -> u64 {
+        let mut expired = 0;
+        while let Some(handle) = self.deadlines.pop_due(now.elapsed()) {
+            // A retry may have put it off since.
+            if let Found::Here(part) = self.reservations.find(handle)
+                && part.deadline > now.elapsed()
+            {
+                let deadline = part.deadline;
+                self.deadlines.push(deadline, handle);
+                continue;
+            }
+            let ended = |part: &Part| match part.role {
+                Role::Home(_) | Role::Away => Ended::Expired,
+                Role::Committed(_) => Ended::Settled,
+            };
+            let Some(part) = self.reservations.remove(handle, ended) else {
+                continue;
+            };
+            self.give_back(&part.held);
+            if let Role::Home(home) = part.role {
+                if let Some(keyed) = home.key {
+                    self.keys.free(&keyed.key);
+                }
+                self.counts.open -= 1;
+                expired += 1;
+            }
+        }
+        self.counts.expired += expired;
+        self.keys
+            .forget_some_elapsed(now.elapsed(), &self.rooms.keys);
+        expired
+    }
+
+    /// Gives held units back to the counters they came from.
+    pub(super) fn give_back(&mut self, held: &[Held]) {
+        for held in held {
+            if let Some(counter) = self.counters.get_mut(held.counter) {
+                counter.release(held.units);
+            }
+        }
+    }
+
+    /// Forgets a few idle counters.
+    pub(super) fn sweep_some(&mut self, now: &Now<'_>) {
+        self.counts.swept += self.counters.sweep_some(now, &self.rooms.counters);
+    }
+
+    /// Forgets all that is idle.
+    pub(super) fn sweep(&mut self, thrift: Thrift, now: &Now<'_>) {
+        self.counts.swept += self.counters.sweep(now, &self.rooms.counters);
+        self.keys.forget_elapsed(now.elapsed(), &self.rooms.keys);
+        self.reservations.shrink(thrift, &self.rooms.reservations);
+        self.deadlines.shrink();
+    }
+
+    pub(super) fn oldest_key(&self) -> Option<u64> {
+        self.keys.oldest()
+    }
+}

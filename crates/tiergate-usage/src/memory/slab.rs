@@ -1,0 +1,204 @@
+//! Numbered places for reservations, which tell a reservation from the one that had its place before.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+use super::room::Room;
+
+/// How many settled places are left alone before one is used again, so that whoever settles twice
+/// is told so.
+const SETTLED_KEPT: usize = 16;
+
+/// The same for expired places, where the second call comes later.
+const EXPIRED_KEPT: usize = 1_024;
+
+/// The name of one value: its place, and which one of the values that were ever there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Handle {
+    pub(super) slot: u32,
+    pub(super) generation: u64,
+}
+
+/// How a value left its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Settled,
+    Expired,
+}
+
+/// How much a sweep gives up for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thrift {
+    /// A few places of ended reservations stay, so that a late call learns how they ended.
+    Ordinary,
+    /// Room has run out.
+    Strict,
+}
+
+/// What a handle leads to.
+#[derive(Debug)]
+pub(super) enum Found<'a, T> {
+    Here(&'a mut T),
+    Gone(Ended),
+    Unknown,
+}
+
+/// A place that is promised to a value to come.
+#[derive(Debug)]
+pub(super) struct Vacancy(u32);
+
+impl Vacancy {
+    fn into_slot(self) -> u32 {
+        self.0
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Slab<T> {
+    slots: Vec<Slot<T>>,
+    settled: VecDeque<u32>,
+    expired: VecDeque<u32>,
+    // Never used twice, and begun at random, so that a handle from another store leads nowhere.
+    next_generation: u64,
+    occupied: usize,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    generation: u64,
+    content: Content<T>,
+}
+
+#[derive(Debug)]
+enum Content<T> {
+    Fresh,
+    Taken(T),
+    Ended(Ended),
+}
+
+impl<T> Slab<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            settled: VecDeque::new(),
+            expired: VecDeque::new(),
+            next_generation: foldhash::fast::RandomState::default().hash_one(()),
+            occupied: 0,
+        }
+    }
+
+    pub(super) fn occupied(&self) -> usize {
+        self.occupied
+    }
+
+    /// A free place, or none when there is no room for another.
+    pub(super) fn vacancy(&mut self, room: &Room) -> Option<Vacancy> {
+        if self.settled.len() > SETTLED_KEPT {
+            return self.settled.pop_front().map(Vacancy);
+        }
+        if self.expired.len() > EXPIRED_KEPT {
+            return self.expired.pop_front().map(Vacancy);
+        }
+        if let Ok(slot) = u32::try_from(self.slots.len())
+            && room.take(1)
+        {
+            self.slots.push(Slot {
+                generation: 0,
+                content: Content::Fresh,
+            });
+            return Some(Vacancy(slot));
+        }
+        let free = self
+            .settled
+            .pop_front()
+            .or_else(|| self.expired.pop_front());
+        free.map(Vacancy)
+    }
+
+    /// Hands back a place that was not needed.
+    pub(super) fn decline(&mut self, vacancy: Vacancy) {
+        self.settled.push_front(vacancy.into_slot());
+    }
+
+    pub(super) fn insert(&mut self, vacancy: Vacancy, value: T) -> Handle {
+        let handle = Handle {
+            slot: vacancy.into_slot(),
+            generation: self.next_generation,
+        };
+        self.next_generation = self.next_generation.wrapping_add(1);
+        if let Some(slot) = slot_mut(&mut self.slots, handle.slot) {
+            slot.generation = handle.generation;
+            slot.content = Content::Taken(value);
+            self.occupied += 1;
+        }
+        handle
+    }
+
+    pub(super) fn find(&mut self, handle: Handle) -> Found<'_, T> {
+        match slot_mut(&mut self.slots, handle.slot) {
+            Some(slot) if slot.generation == handle.generation => match &mut slot.content {
+                Content::Fresh => Found::Unknown,
+                Content::Taken(value) => Found::Here(value),
+                Content::Ended(ended) => Found::Gone(*ended),
+            },
+            _ => Found::Unknown,
+        }
+    }
+
+    pub(super) fn contains(&self, handle: Handle) -> bool {
+        let slot = usize::try_from(handle.slot)
+            .ok()
+            .and_then(|slot| self.slots.get(slot));
+        slot.is_some_and(|slot| {
+            slot.generation == handle.generation && matches!(slot.content, Content::Taken(_))
+        })
+    }
+
+    pub(super) fn remove(&mut self, handle: Handle, ended: impl FnOnce(&T) -> Ended) -> Option<T> {
+        let slot = slot_mut(&mut self.slots, handle.slot)?;
+        if slot.generation != handle.generation {
+            return None;
+        }
+        let Content::Taken(value) = &slot.content else {
+            return None;
+        };
+        let ended = ended(value);
+        let before = std::mem::replace(&mut slot.content, Content::Ended(ended));
+        self.occupied -= 1;
+        match ended {
+            Ended::Settled => self.settled.push_back(handle.slot),
+            Ended::Expired => self.expired.push_back(handle.slot),
+        }
+        match before {
+            Content::Taken(value) => Some(value),
+            Content::Fresh | Content::Ended(_) => None,
+        }
+    }
+
+    /// Gives back the room of the free places at the end, if that is worth forgetting who had them.
+    pub(super) fn shrink(&mut self, thrift: Thrift, room: &Room) {
+        let before = self.slots.len();
+        if thrift == Thrift::Ordinary && before - self.occupied <= 2 * EXPIRED_KEPT {
+            return;
+        }
+        while let Some(slot) = self.slots.last()
+            && !matches!(slot.content, Content::Taken(_))
+        {
+            self.slots.pop();
+        }
+        let end = self.slots.len();
+        let is_left = |slot: &u32| usize::try_from(*slot).is_ok_and(|slot| slot < end);
+        self.settled.retain(is_left);
+        self.expired.retain(is_left);
+        if self.slots.capacity() / 4 > end {
+            self.slots.shrink_to(end * 2);
+            self.settled.shrink_to(end);
+            self.expired.shrink_to(end);
+        }
+        room.give_back(before - end);
+    }
+}
+
+fn slot_mut<T>(slots: &mut [Slot<T>], slot: u32) -> Option<&mut Slot<T>> {
+    slots.get_mut(usize::try_from(slot).ok()?)
+}

@@ -1,0 +1,293 @@
+//! A reservation that can't be forgotten.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use smallvec::SmallVec;
+
+use crate::settle::{Ending, Settling, await_abandoned, settle};
+use crate::{
+    Admitted, MAX_CLAIMS, Refused, ReservationId, Reserve, ReserveOutcome, StoreError, StoreFuture,
+    UsageStore, observe,
+};
+
+/// Units that were admitted, and are given back unless they are committed.
+///
+/// Dropping a reservation releases it, also when a handler panics or its client goes away. If the
+/// store answers at once, the units are back when `drop` returns. If not, a task of the current
+/// tokio runtime releases them, and tries again when the store fails. Without a runtime, or when
+/// the store stays away, they come back when the reservation expires. So they do when the store
+/// panics; a panic of the store never leaves `drop`.
+///
+/// The runtime needs its timer (`enable_time`), unless the store always answers at once.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use tiergate_core::{Limit, Subject};
+/// use tiergate_usage::{
+///     Admission, Claim, CounterKey, CounterWindow, MemoryUsage, Reservation, Reserve, UsageStore,
+/// };
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+/// let stored = CounterKey::new(Subject::user("42"), "storage_limit_gb", CounterWindow::Level);
+/// let claims = [Claim::new(stored.clone(), 3, Limit::AtMost(5))];
+/// let request = Reserve::new(&claims, Duration::from_secs(60));
+///
+/// // Not committed, so nothing is used.
+/// drop(Reservation::admit(Arc::clone(&store), request).await?);
+/// assert_eq!(store.peek(std::slice::from_ref(&stored)).await?[0].used(), 0);
+///
+/// // Two of the three were needed.
+/// if let Admission::Admitted(reservation) = Reservation::admit(Arc::clone(&store), request).await? {
+///     reservation.commit_with(&[2]).await?;
+/// }
+/// assert_eq!(store.peek(&[stored]).await?[0].used(), 2);
+/// # Ok::<(), tiergate_usage::StoreError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a reservation that is dropped is released"]
+pub struct Reservation {
+    // None once it has been handed on to be settled.
+    open: Option<Open>,
+    admitted: Admitted,
+    units: Units,
+}
+
+struct Open {
+    store: Arc<dyn UsageStore>,
+    counted: observe::OpenReservation,
+}
+
+type Units = SmallVec<[u64; MAX_CLAIMS]>;
+
+/// What became of an operation: a reservation, or a refusal.
+#[derive(Debug)]
+pub enum Admission {
+    /// It may go on, and its units are held.
+    Admitted(Reservation),
+    /// A limit leaves no room for it.
+    Refused(Refused),
+}
+
+impl Reservation {
+    /// Asks `store` for the claims of `request`.
+    ///
+    /// The future asks once it is polled, unless the store answers at once: then it has been asked
+    /// when this returns. Dropping the future half-way asks for nothing that stays: the answer is
+    /// awaited in a task and, if it admits, released. Without a tokio runtime it is left to expire.
+    ///
+    /// # Errors
+    ///
+    /// The future fails when [`UsageStore::reserve`] does.
+    pub fn admit(store: Arc<dyn UsageStore>, request: Reserve<'_>) -> Admitting {
+        let answer = store.reserve(request);
+        Admitting {
+            pending: Some(Pending {
+                answer,
+                progress: Progress::NotPolled,
+                store,
+                units: request.units(),
+            }),
+        }
+    }
+
+    /// Guards an operation that `store` has admitted, with the units of its claims.
+    pub fn new(store: Arc<dyn UsageStore>, admitted: Admitted, units: &[u64]) -> Self {
+        Self {
+            open: Some(Open {
+                store,
+                counted: observe::OpenReservation::begin(),
+            }),
+            admitted,
+            units: Units::from_slice(units),
+        }
+    }
+
+    /// What the store knows it by.
+    #[must_use]
+    pub fn id(&self) -> ReservationId {
+        self.admitted.id()
+    }
+
+    /// What the store answered: the counters, and whether it was a retry.
+    #[must_use]
+    pub fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    /// The units that are held, of each claim.
+    #[must_use]
+    pub fn units(&self) -> &[u64] {
+        &self.units
+    }
+
+    /// Commits the units that were reserved.
+    ///
+    /// The commit begins with this call, and goes on when the future is dropped. If the store fails
+    /// it is tried again a few times; what can't be committed then is given back when the
+    /// reservation expires.
+    ///
+    /// # Errors
+    ///
+    /// The future fails with the last failure of [`UsageStore::commit`].
+    pub fn commit(mut self) -> Settling {
+        let units = std::mem::take(&mut self.units);
+        self.finish(Ending::Commit(units))
+    }
+
+    /// Commits what was really used of each claim, more or less than was reserved.
+    ///
+    /// See [`commit`](Self::commit). With a number of units other than the number of claims the
+    /// store refuses to commit, and the reservation is left to expire.
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Self::commit).
+    pub fn commit_with(self, units: &[u64]) -> Settling {
+        self.finish(Ending::Commit(Units::from_slice(units)))
+    }
+
+    /// Gives all units back, as dropping does, but tells how that went.
+    ///
+    /// # Errors
+    ///
+    /// The future fails with the last failure of [`UsageStore::release`].
+    pub fn release(self) -> Settling {
+        self.finish(Ending::Release)
+    }
+
+    fn finish(mut self, ending: Ending) -> Settling {
+        match self.open.take() {
+            Some(open) => settle(open.store, self.admitted.id(), ending, open.counted),
+            None => Settling::done(),
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            let id = self.admitted.id();
+            // It begins at once, and goes on by itself. A store that panics must not do so out of
+            // here: while a handler's panic unwinds, a second one would end the process.
+            let release = || drop(settle(open.store, id, Ending::Release, open.counted));
+            drop(catch_unwind(AssertUnwindSafe(release)));
+        }
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reservation")
+            .field("admitted", &self.admitted)
+            .field("units", &self.units)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to [`Reservation::admit`], still to come or there already.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Admitting {
+    // None once it has answered.
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    answer: StoreFuture<Result<ReserveOutcome, StoreError>>,
+    progress: Progress,
+    store: Arc<dyn UsageStore>,
+    units: Units,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    NotPolled,
+    Polled,
+}
+
+impl Admitting {
+    /// The answer, if the store gave it at once.
+    ///
+    /// # Errors
+    ///
+    /// The future itself, untouched, when the answer is still to come.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the future itself is handed back, unallocated"
+    )]
+    pub fn now_or_never(mut self) -> Result<Result<Admission, StoreError>, Self> {
+        let Some(mut pending) = self.pending.take() else {
+            return Err(self);
+        };
+        match pending.answer.now_or_never() {
+            Ok(answer) => Ok(Pending::admission(pending.store, &pending.units, answer)),
+            Err(answer) => {
+                pending.answer = answer;
+                self.pending = Some(pending);
+                Err(self)
+            }
+        }
+    }
+}
+
+impl Future for Admitting {
+    type Output = Result<Admission, StoreError>;
+
+    /// Once it has given its answer it stays pending for ever.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(pending) = &mut self.pending else {
+            return Poll::Pending;
+        };
+        pending.progress = Progress::Polled;
+        let answer = ready!(Pin::new(&mut pending.answer).poll(cx));
+        match self.pending.take() {
+            Some(pending) => Poll::Ready(Pending::admission(pending.store, &pending.units, answer)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Pending {
+    fn admission(
+        store: Arc<dyn UsageStore>,
+        units: &[u64],
+        answer: Result<ReserveOutcome, StoreError>,
+    ) -> Result<Admission, StoreError> {
+        observe::reserved(&answer);
+        Ok(match answer? {
+            ReserveOutcome::Admitted(admitted) => {
+                Admission::Admitted(Reservation::new(store, admitted, units))
+            }
+            ReserveOutcome::Refused(refused) => Admission::Refused(refused),
+        })
+    }
+}
+
+impl Drop for Admitting {
+    /// Gives back what the store may have admitted, or is about to.
+    fn drop(&mut self) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        match pending.answer.now_or_never() {
+            Ok(answer) => drop(Pending::admission(pending.store, &pending.units, answer)),
+            Err(answer) if pending.progress == Progress::Polled => {
+                // What the task owns has no such `drop`, so this ends when the task is dropped.
+                let (store, units) = (pending.store, pending.units);
+                await_abandoned(answer, move |answer| {
+                    drop(Pending::admission(store, &units, answer));
+                });
+            }
+            // It was never asked.
+            Err(_) => {}
+        }
+    }
+}

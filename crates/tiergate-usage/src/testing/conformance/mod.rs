@@ -1,0 +1,149 @@
+//! The promises of [`UsageStore`], as checks that any store can be put to.
+//!
+//! [`run`] puts a store to all of them. [`usage_store_conformance!`](crate::usage_store_conformance)
+//! makes a test of each.
+//!
+//! Every check gets a store of its own, which must be empty and take its time from the clock it is
+//! given. A check that fails panics, as a test does.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tiergate_usage::testing::conformance;
+//! use tiergate_usage::{MemoryUsage, UsageStore};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! conformance::run(async |clock| {
+//!     Arc::new(MemoryUsage::with_clock(Arc::new(clock))) as Arc<dyn UsageStore>
+//! })
+//! .await;
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a check that fails panics, as a test does"
+)]
+mod harness;
+
+pub mod idempotency;
+pub mod limits;
+pub mod settling;
+pub mod time;
+
+pub use harness::Harness;
+
+use std::sync::Arc;
+
+use tiergate_clock::ManualClock;
+
+use crate::UsageStore;
+
+/// Puts stores to every check, each to one: `make` makes an empty store that reads the given clock.
+///
+/// # Panics
+///
+/// When a store breaks a promise.
+pub async fn run(make: impl AsyncFn(ManualClock) -> Arc<dyn UsageStore>) {
+    macro_rules! run_each {
+        ($($module:ident::$check:ident)*) => {$(
+            let clock = ManualClock::default();
+            let store = make(clock.clone()).await;
+            Box::pin($module::$check(&Harness::new(store, clock))).await;
+        )*};
+    }
+    crate::__for_each_conformance_check!(run_each);
+}
+
+/// Makes a `#[tokio::test]` of every check of the [conformance suite](crate::testing::conformance).
+///
+/// The argument is an asynchronous closure that makes an empty store reading the given
+/// [`ManualClock`](tiergate_clock::ManualClock). The crate that uses this needs tokio with its
+/// features `macros` and `rt`.
+///
+/// ```
+/// mod conformance {
+///     use std::sync::Arc;
+///     use tiergate_usage::{MemoryUsage, UsageStore};
+///
+///     tiergate_usage::usage_store_conformance!(async |clock| {
+///         Arc::new(MemoryUsage::with_clock(Arc::new(clock))) as Arc<dyn UsageStore>
+///     });
+/// }
+/// ```
+#[macro_export]
+macro_rules! usage_store_conformance {
+    ($make:expr) => {
+        async fn make_store(
+            clock: $crate::testing::conformance::__ManualClock,
+        ) -> ::std::sync::Arc<dyn $crate::UsageStore> {
+            ($make)(clock).await
+        }
+        $crate::__for_each_conformance_check!($crate::__conformance_tests);
+    };
+}
+
+#[doc(hidden)]
+pub use tiergate_clock::ManualClock as __ManualClock;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ($($module:ident::$check:ident)*) => {$(
+        #[tokio::test]
+        async fn $check() {
+            let clock = $crate::testing::conformance::__ManualClock::default();
+            let store = make_store(clock.clone()).await;
+            let harness = $crate::testing::conformance::Harness::new(store, clock);
+            $crate::testing::conformance::$module::$check(&harness).await;
+        }
+    )*};
+}
+
+// The one list of checks: both ways to run them read it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __for_each_conformance_check {
+    ($($do:tt)*) => {
+        $($do)*! {
+            limits::concurrent_operations_admit_exactly_the_limit
+            limits::all_claims_are_taken_or_none
+            limits::a_refused_operation_changes_nothing
+            limits::extreme_limits_and_units_are_decided_exactly
+            limits::a_claim_above_the_whole_limit_never_fits
+            limits::limits_come_with_each_call
+            limits::subjects_features_and_windows_count_apart
+            limits::peeking_spends_nothing
+            limits::senseless_operations_are_errors
+            limits::lowering_a_gauge_gives_back_what_was_committed
+            settling::an_open_reservation_counts
+            settling::released_units_come_back
+            settling::less_than_reserved_gives_the_rest_back
+            settling::more_than_reserved_counts_in_full
+            settling::a_rate_is_never_refunded
+            settling::settling_twice_changes_nothing
+            settling::an_unknown_reservation_is_unknown
+            settling::a_commit_names_the_units_of_each_claim
+            settling::an_unsettled_reservation_expires_once
+            settling::claims_of_several_subjects_settle_together
+            time::in_no_span_more_than_the_rate
+            time::a_refused_rate_says_exactly_how_long_to_wait
+            time::a_clock_set_back_reopens_no_rate
+            time::a_quota_starts_anew_with_its_window
+            time::a_quota_settles_where_it_was_reserved
+            time::a_gauge_does_not_change_with_time
+            idempotency::a_retry_joins_what_is_under_way
+            idempotency::a_retry_that_joins_has_its_own_time_to_settle
+            idempotency::a_retry_of_what_is_done_counts_nothing
+            idempotency::a_key_is_free_again_once_all_have_released
+            idempotency::a_holder_that_leaves_does_not_release_for_others
+            idempotency::another_operation_under_the_same_key_is_a_conflict
+            idempotency::a_refused_operation_leaves_no_key
+            idempotency::a_key_belongs_to_its_subject
+            idempotency::a_retry_may_meet_another_limit_and_window
+            idempotency::a_key_is_forgotten_after_the_window
+            idempotency::an_expired_operation_frees_its_key
+        }
+    };
+}

@@ -1,0 +1,118 @@
+//! Counting on counters that exist allocates nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tiergate_core::{Limit, Subject};
+use tiergate_usage::{
+    Admission, Claim, CounterKey, CounterWindow, MemoryUsage, Reservation, Reserve, ReserveOutcome,
+    UsageStore,
+};
+
+const TTL: Duration = Duration::from_secs(3_600);
+
+fn claims(subjects: [Subject; 3], limit: Limit) -> [Claim; 3] {
+    let [a, b, c] = subjects;
+    let year = Duration::from_secs(365 * 24 * 3_600);
+    let quota = CounterWindow::Fixed {
+        start: tiergate_core::time::Timestamp::from_seconds(0),
+        end: tiergate_core::time::Timestamp::MAX,
+    };
+    [
+        Claim::new(CounterKey::new(a, "gauge", CounterWindow::Level), 1, limit),
+        Claim::new(
+            CounterKey::new(b, "rate", CounterWindow::Sliding { length: year }),
+            1,
+            limit,
+        ),
+        Claim::new(CounterKey::new(c, "quota", quota), 1, limit),
+    ]
+}
+
+fn one_subject() -> [Subject; 3] {
+    std::array::from_fn(|_| Subject::user("a"))
+}
+
+fn several_subjects() -> [Subject; 3] {
+    ["a", "b", "c"].map(Subject::organization)
+}
+
+/// Enough for every queue and log to have its full size.
+const WARM_UP: usize = 5_000;
+
+fn allocations(mut operation: impl FnMut()) -> u64 {
+    for _ in 0..WARM_UP {
+        operation();
+    }
+    allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            operation();
+        }
+    })
+    .count_total
+}
+
+#[test]
+fn reserving_and_committing_allocates_nothing() {
+    for subjects in [one_subject(), several_subjects()] {
+        let store = MemoryUsage::new();
+        let claims = claims(subjects, Limit::Unlimited);
+        let count = allocations(|| {
+            let outcome = store
+                .reserve(Reserve::new(&claims, TTL))
+                .now_or_never()
+                .unwrap();
+            let Ok(ReserveOutcome::Admitted(admitted)) = outcome else {
+                panic!("it fits");
+            };
+            store
+                .commit(admitted.id(), &[1, 1, 1])
+                .now_or_never()
+                .unwrap()
+                .unwrap();
+        });
+        assert_eq!(count, 0);
+    }
+}
+
+#[test]
+fn refusing_allocates_nothing() {
+    let store = MemoryUsage::new();
+    let claims = claims(one_subject(), Limit::ZERO);
+    let count = allocations(|| {
+        let outcome = store
+            .reserve(Reserve::new(&claims, TTL))
+            .now_or_never()
+            .unwrap();
+        assert!(matches!(outcome, Ok(ReserveOutcome::Refused(_))));
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_guard_allocates_nothing_of_its_own() {
+    let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+    let claims = claims(one_subject(), Limit::Unlimited);
+    let mut committing = false;
+    let count = allocations(|| {
+        let request = Reserve::new(&claims, TTL);
+        let admission = Reservation::admit(Arc::clone(&store), request)
+            .now_or_never()
+            .unwrap();
+        let Ok(Admission::Admitted(reservation)) = admission else {
+            panic!("it fits");
+        };
+        committing = !committing;
+        if committing {
+            reservation.commit().now_or_never().unwrap().unwrap();
+        } else {
+            drop(reservation);
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn the_counting_counts() {
+    assert!(allocations(|| drop(Box::new([0_u8; 64]))) >= 1_000);
+}
