@@ -1,0 +1,213 @@
+//! The `RateLimit` and `RateLimit-Policy` fields, after draft-ietf-httpapi-ratelimit-headers-11.
+//!
+//! Both are lists of structured fields (RFC 9651), so that several layers can each add an item of
+//! their own.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The largest integer that a structured field can hold (RFC 9651, section 3.3.1).
+const LARGEST: u64 = 999_999_999_999_999;
+
+/// What the fields say about the limits of one request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RateLimitFields {
+    items: SmallVec<[RateLimitField; 1]>,
+}
+
+/// What the fields say about one limit.
+#[derive(Clone, Debug)]
+pub(crate) struct RateLimitField {
+    /// A key of the catalog: letters, digits and underscores, which need no escaping.
+    pub(crate) name: Arc<str>,
+    pub(crate) quota: u64,
+    /// How long the window is; none for a gauge, which has none.
+    pub(crate) window: Option<Duration>,
+    pub(crate) remaining: u64,
+    pub(crate) resets_in: Option<Duration>,
+}
+
+impl RateLimitFields {
+    pub(crate) fn extend(&mut self, items: impl IntoIterator<Item = RateLimitField>) {
+        self.items.extend(items);
+    }
+
+    pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
+        for item in &self.items {
+            if let (Some(policy), Some(state)) = (item.policy(), item.state()) {
+                headers.append(RATE_LIMIT_POLICY, policy);
+                headers.append(RATE_LIMIT, state);
+            }
+        }
+    }
+}
+
+impl RateLimitField {
+    fn policy(&self) -> Option<HeaderValue> {
+        let mut text = Text::default();
+        write!(text, "\"{}\";q={}", self.name, self.quota.min(LARGEST)).ok()?;
+        if let Some(window) = self.window {
+            write!(text, ";w={}", whole_seconds(window)).ok()?;
+        }
+        text.into_value()
+    }
+
+    fn state(&self) -> Option<HeaderValue> {
+        let mut text = Text::default();
+        write!(text, "\"{}\";r={}", self.name, self.remaining.min(LARGEST)).ok()?;
+        if let Some(wait) = self.resets_in {
+            write!(text, ";t={}", whole_seconds(wait)).ok()?;
+        }
+        text.into_value()
+    }
+}
+
+/// Text that is put together on the stack, so that a value costs one allocation.
+#[derive(Default)]
+struct Text(SmallVec<[u8; 128]>);
+
+impl Text {
+    fn into_value(self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Rounded up, so that a client that waits exactly this long has waited long enough; at least one,
+/// so that none retries at once.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait
+        .as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0));
+    seconds.clamp(1, LARGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    fn item() -> RateLimitField {
+        RateLimitField {
+            name: "sms_messages".into(),
+            quota: 100,
+            window: Some(Duration::from_secs(2_678_400)),
+            remaining: 42,
+            resets_in: Some(Duration::from_millis(1_200)),
+        }
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(whole_seconds(Duration::ZERO), 1);
+        assert_eq!(whole_seconds(Duration::from_nanos(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(2)), 2);
+        assert_eq!(whole_seconds(Duration::new(2, 1)), 3);
+        assert_eq!(whole_seconds(Duration::MAX), LARGEST);
+    }
+
+    #[test]
+    fn several_limits_are_several_items() {
+        let mut fields = RateLimitFields::default();
+        fields.extend(Some(item()));
+        fields.extend(Some(RateLimitField {
+            name: "storage_limit_gb".into(),
+            quota: u64::MAX,
+            window: None,
+            remaining: 0,
+            resets_in: None,
+        }));
+        let mut headers = HeaderMap::new();
+        fields.append_to(&mut headers);
+        let values = |name: HeaderName| {
+            headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.to_str().unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            values(RATE_LIMIT_POLICY),
+            [
+                "\"sms_messages\";q=100;w=2678400",
+                "\"storage_limit_gb\";q=999999999999999",
+            ]
+        );
+        assert_eq!(
+            values(RATE_LIMIT),
+            ["\"sms_messages\";r=42;t=2", "\"storage_limit_gb\";r=0"]
+        );
+    }
+
+    /// The name and the parameters of the only item of a field, read by an independent parser.
+    fn parse(value: &HeaderValue) -> (String, Vec<(String, u64)>) {
+        let list: sfv::List = sfv::Parser::new(value.as_bytes()).parse().unwrap();
+        let [sfv::ListEntry::Item(item)] = &list[..] else {
+            panic!("not one item: {list:?}")
+        };
+        let name = item.bare_item.as_string().unwrap().as_str().to_owned();
+        let parameters = item.params.iter().map(|(key, value)| {
+            let number = i64::from(value.as_integer().unwrap());
+            (key.as_str().to_owned(), u64::try_from(number).unwrap())
+        });
+        (name, parameters.collect())
+    }
+
+    proptest! {
+        #[test]
+        fn every_field_is_a_structured_field_that_says_what_it_should(
+            name in "[a-z][a-z0-9_]{0,200}",
+            quota: u64,
+            remaining: u64,
+            window: Option<Duration>,
+            resets_in: Option<Duration>,
+        ) {
+            let item = RateLimitField {
+                name: name.as_str().into(),
+                quota,
+                window,
+                remaining,
+                resets_in,
+            };
+            let parameters = |first: (&str, u64), second: (&str, Option<Duration>)| {
+                let seconds = second.1.map(whole_seconds);
+                [(first.0.to_owned(), first.1.min(LARGEST))]
+                    .into_iter()
+                    .chain(seconds.map(|seconds| (second.0.to_owned(), seconds)))
+                    .collect::<Vec<_>>()
+            };
+            prop_assert_eq!(
+                parse(&item.policy().unwrap()),
+                (name.clone(), parameters(("q", quota), ("w", window)))
+            );
+            prop_assert_eq!(
+                parse(&item.state().unwrap()),
+                (name, parameters(("r", remaining), ("t", resets_in)))
+            );
+        }
+
+        #[test]
+        fn whole_seconds_are_enough_and_no_second_too_many(wait: Duration) {
+            let seconds = whole_seconds(wait);
+            prop_assert!(seconds >= 1);
+            if seconds < LARGEST {
+                prop_assert!(Duration::from_secs(seconds) >= wait);
+                prop_assert!(seconds == 1 || Duration::from_secs(seconds - 1) < wait);
+            }
+        }
+    }
+}

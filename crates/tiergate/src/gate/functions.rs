@@ -1,0 +1,257 @@
+use tiergate_core::decision::{
+    self, Basis, Decision, Explanation, Requirement, Standing, Used, explain,
+};
+use tiergate_core::{DenialKind, FeatureId, FeatureValue, Limit, Subject};
+use tiergate_lookup::{Freshness, Known, LookupError, Resolution};
+
+use super::metering::allowance;
+use super::{CheckError, Inquiry, TierGate, unconfirmed, with_retry};
+
+/// Questions for plain code. Every one of them asks the cache first, and the lookup only if it has to.
+///
+/// A fault is never a 'no': while billing cannot be asked, what the default tier has is still
+/// answered, and anything else is [`CheckError::Unavailable`].
+///
+/// All of them can be cancelled at any point. A lookup that is under way goes on for others who wait
+/// for it.
+impl TierGate {
+    /// Whether a subject has a feature at all.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has no such feature, or it is not known what the subject has.
+    pub async fn has_feature_access(
+        &self,
+        subject: &Subject,
+        feature: &str,
+    ) -> Result<bool, CheckError> {
+        let feature = self.feature_id(feature)?;
+        self.allows(subject, &Requirement::Feature(feature)).await
+    }
+
+    /// Whether a subject is on a tier, or on one that includes it.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has no such tier, or it is not known what the subject has.
+    pub async fn meets_tier(&self, subject: &Subject, tier: &str) -> Result<bool, CheckError> {
+        let tier = self.tier_id(tier)?;
+        self.allows(subject, &Requirement::MinTier(tier)).await
+    }
+
+    /// What a subject has of a feature. What a disabled feature would be worth is still told.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has no such feature, or it is not known what the subject has.
+    pub async fn feature_value(
+        &self,
+        subject: &Subject,
+        feature: &str,
+    ) -> Result<FeatureValue, CheckError> {
+        let feature = self.feature_id(feature)?;
+        self.value_of(subject, feature).await
+    }
+
+    /// What a subject has of a feature, as a limit: a boolean is one or zero. A level is not one,
+    /// and is counted as zero or one by whether the subject has the feature at all.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has no such feature, or it is not known what the subject has.
+    pub async fn feature_limit(
+        &self,
+        subject: &Subject,
+        feature: &str,
+    ) -> Result<Limit, CheckError> {
+        let value = self.feature_value(subject, feature).await?;
+        Ok(value
+            .as_limit()
+            .unwrap_or(Limit::AtMost(u64::from(value.is_granted()))))
+    }
+
+    /// The full decision about one requirement, as a layer would make it. Units of a limit are looked
+    /// at and not taken; to take them, [`reserve`](Self::reserve).
+    ///
+    /// # Errors
+    ///
+    /// When the requirement names something that is not the catalog's, or the store of usage cannot
+    /// be read.
+    pub async fn check(
+        &self,
+        subject: &Subject,
+        requirement: &Requirement,
+    ) -> Result<Decision, CheckError> {
+        let (decision, _) = self.weigh(subject, requirement).await?;
+        Ok(decision)
+    }
+
+    /// The decision about one requirement with every step that led to it, from how the subscription
+    /// was looked up to the verdict.
+    ///
+    /// It tells what is decided now from what is known now: nothing is looked up again to confirm a
+    /// denial.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub async fn explain(
+        &self,
+        subject: &Subject,
+        requirement: &Requirement,
+    ) -> Result<Explanation, CheckError> {
+        let inquiry = self.ask_about(subject).await;
+        let standing = self.standing(&inquiry);
+        let used = self.used(&inquiry, &standing, requirement).await?;
+        let explanation = explain(&inquiry.catalog, &standing, requirement, used)?;
+        Ok(explanation.after([
+            (
+                "catalog",
+                format!("revision {}", inquiry.catalog.revision()),
+            ),
+            ("lookup", describe(&inquiry.resolution)),
+        ]))
+    }
+
+    /// Forgets what is cached about a subject. The next decision looks it up; an answer that is
+    /// under way is not used.
+    pub fn invalidate(&self, subject: &Subject) {
+        self.lookup().invalidate(subject);
+    }
+
+    /// Forgets everything that is cached about subjects. Usage is no cache and stays.
+    pub fn clear_caches(&self) {
+        self.lookup().clear();
+    }
+
+    pub(super) async fn allows(
+        &self,
+        subject: &Subject,
+        requirement: &Requirement,
+    ) -> Result<bool, CheckError> {
+        match self.weigh(subject, requirement).await? {
+            (Decision::Allowed(_), _) => Ok(true),
+            (Decision::Denied(denial), Some(error))
+                if denial.kind() == DenialKind::BillingUnavailable =>
+            {
+                Err(CheckError::Unavailable(error))
+            }
+            (Decision::Denied(_), _) => Ok(false),
+        }
+    }
+
+    pub(super) async fn value_of(
+        &self,
+        subject: &Subject,
+        feature: FeatureId,
+    ) -> Result<FeatureValue, CheckError> {
+        let inquiry = self.ask_about(subject).await;
+        let standing = self.known(&inquiry)?;
+        Ok(standing.value(&inquiry.catalog, feature)?.value)
+    }
+
+    /// Decides, looking again before a denial, and tells the failure that the decision had to do
+    /// without an answer for, if there was one.
+    async fn weigh(
+        &self,
+        subject: &Subject,
+        requirement: &Requirement,
+    ) -> Result<(Decision, Option<LookupError>), CheckError> {
+        let mut inquiry = self.ask_about(subject).await;
+        let decision = self.decide(&inquiry, requirement).await?;
+        let failure = match &inquiry.resolution {
+            Resolution::Failed(error) => Some(error.clone()),
+            Resolution::Known(_) => None,
+        };
+        match decision {
+            Decision::Denied(denial) if self.needs_confirmation(&inquiry, &denial) => {
+                match self.confirm(&mut inquiry).await {
+                    Ok(()) => Ok((self.decide(&inquiry, requirement).await?, None)),
+                    Err(error) => Ok((Decision::Denied(unconfirmed(denial, &error)), Some(error))),
+                }
+            }
+            Decision::Denied(denial) => Ok((
+                Decision::Denied(with_retry(denial, &inquiry.resolution)),
+                failure,
+            )),
+            allowed @ Decision::Allowed(_) => Ok((allowed, failure)),
+        }
+    }
+
+    pub(super) async fn ask_about(&self, subject: &Subject) -> Inquiry {
+        let unavailable = self.policy().unavailable;
+        match self.inquire_now(subject, None, unavailable) {
+            Some(inquiry) => inquiry,
+            None => self.inquire(subject.clone(), unavailable).await,
+        }
+    }
+
+    async fn decide(
+        &self,
+        inquiry: &Inquiry,
+        requirement: &Requirement,
+    ) -> Result<Decision, CheckError> {
+        let standing = self.standing(inquiry);
+        let used = self.used(inquiry, &standing, requirement).await?;
+        Ok(decision::decide(
+            &inquiry.catalog,
+            &standing,
+            requirement,
+            used,
+        )?)
+    }
+
+    async fn used(
+        &self,
+        inquiry: &Inquiry,
+        standing: &Standing<'_>,
+        requirement: &Requirement,
+    ) -> Result<Used, CheckError> {
+        let nothing = Used {
+            units: 0,
+            wait: None,
+        };
+        let Requirement::Units { limit, .. } = requirement else {
+            return Ok(nothing);
+        };
+        match allowance(inquiry, standing, *limit)? {
+            Ok(allowance) => {
+                let state = self.peek(&inquiry.subject, &allowance).await?;
+                Ok(Used {
+                    units: state.used(),
+                    wait: state.wait(),
+                })
+            }
+            Err(_) => Ok(nothing),
+        }
+    }
+
+    /// Where the subject stands, if that is known or policy settles it.
+    pub(super) fn known<'a>(&self, inquiry: &'a Inquiry) -> Result<Standing<'a>, CheckError> {
+        match &inquiry.resolution {
+            Resolution::Failed(error) => Err(CheckError::Unavailable(error.clone())),
+            Resolution::Known(_) => {
+                let standing = self.standing(inquiry);
+                debug_assert!(standing.basis() != Basis::Unavailable);
+                Ok(standing)
+            }
+        }
+    }
+}
+
+fn describe(resolution: &Resolution) -> String {
+    match resolution {
+        Resolution::Known(snapshot) => {
+            let what = match snapshot.known {
+                Known::Found(_) => "found",
+                Known::Missing => "found none",
+            };
+            let freshness = match snapshot.freshness {
+                Freshness::Fresh => "fresh",
+                Freshness::Stale => "stale",
+            };
+            format!("{what}, {freshness}, {:.1?} old", snapshot.age)
+        }
+        Resolution::Failed(error) => format!("failed: {error}"),
+    }
+}

@@ -1,0 +1,156 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tiergate_core::decision::{Basis, Knowledge, Standing, UnavailableAccess};
+use tiergate_core::time::Timestamp;
+use tiergate_core::{Catalog, Denial, DenialKind, Subject};
+use tiergate_lookup::{Known, LookupError, Resolution};
+
+use super::TierGate;
+use crate::request::Access;
+
+/// How long a client is told to wait when billing is away and nobody said how long.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
+
+/// One question about one subject: the catalog it is asked of, and what is known. Both stay the same
+/// until it is answered, whatever is reloaded meanwhile.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    pub(crate) subject: Subject,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) resolution: Resolution,
+    pub(crate) unavailable: UnavailableAccess,
+    /// The moment it is decided for.
+    pub(crate) now: Timestamp,
+}
+
+impl TierGate {
+    /// Begins with what is at hand: what an earlier layer found out, or the cache. None if the lookup
+    /// has to be asked.
+    pub(crate) fn inquire_now(
+        &self,
+        subject: &Subject,
+        access: Option<&Access>,
+        unavailable: UnavailableAccess,
+    ) -> Option<Inquiry> {
+        let (catalog, resolution) = match access {
+            Some(access) => (
+                Arc::clone(access.shared_catalog()),
+                access.resolution().clone(),
+            ),
+            None => {
+                let snapshot = self.inner.lookup.get(subject)?;
+                (self.catalog(), Resolution::Known(snapshot))
+            }
+        };
+        Some(Inquiry {
+            subject: subject.clone(),
+            catalog,
+            resolution,
+            unavailable,
+            now: self.inner.clock.now(),
+        })
+    }
+
+    /// Begins by asking the lookup.
+    pub(crate) async fn inquire(
+        &self,
+        subject: Subject,
+        unavailable: UnavailableAccess,
+    ) -> Inquiry {
+        let resolution = self.inner.lookup.resolve(&subject).await;
+        Inquiry {
+            subject,
+            catalog: self.catalog(),
+            resolution,
+            unavailable,
+            now: self.inner.clock.now(),
+        }
+    }
+
+    /// Where the subject of an inquiry stands.
+    pub(crate) fn standing<'a>(&self, inquiry: &'a Inquiry) -> Standing<'a> {
+        let mut policy = self.inner.policy;
+        policy.unavailable = inquiry.unavailable;
+        let standing = Standing::of(
+            &inquiry.catalog,
+            &inquiry.subject,
+            knowledge(&inquiry.resolution),
+            policy,
+            inquiry.now,
+        );
+        if standing.basis() == Basis::UnknownTier
+            && let Some(subscription) = standing.subscription()
+        {
+            self.inner.observer.unknown_tier(&subscription.tier);
+        }
+        standing
+    }
+
+    /// Whether a denial must first be held against a newer answer: who has just paid is not refused
+    /// from a cache.
+    pub(crate) fn needs_confirmation(&self, inquiry: &Inquiry, denial: &Denial) -> bool {
+        let rests_on_tier = match denial.kind() {
+            DenialKind::FeatureNotAvailable
+            | DenialKind::TierRequired
+            | DenialKind::SubscriptionInactive
+            | DenialKind::LimitExceeded
+            | DenialKind::CostAboveLimit => true,
+            DenialKind::Unauthorized
+            | DenialKind::BillingUnavailable
+            | DenialKind::IdempotencyKeyReused => false,
+        };
+        rests_on_tier
+            && inquiry
+                .resolution
+                .snapshot()
+                .is_some_and(|snapshot| snapshot.age > self.inner.lookup.config().confirm_age())
+    }
+
+    /// Looks again before a denial. Tells why that failed, if it did.
+    pub(crate) async fn confirm(&self, inquiry: &mut Inquiry) -> Result<(), LookupError> {
+        match self.inner.lookup.confirm(&inquiry.subject).await {
+            Resolution::Known(snapshot) => {
+                inquiry.resolution = Resolution::Known(snapshot);
+                inquiry.now = self.inner.clock.now();
+                Ok(())
+            }
+            Resolution::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// What is left of a denial that could not be confirmed. A used up limit is used up, whatever the
+/// tier; everything else may have changed, and nobody is sold a plan on a guess.
+pub(crate) fn unconfirmed(denial: Denial, error: &LookupError) -> Denial {
+    match denial.kind() {
+        DenialKind::LimitExceeded => denial.without_upgrade(),
+        _ => Denial::billing_unavailable().with_retry_after(retry_after(error)),
+    }
+}
+
+/// Tells a client that is refused because billing is away when to come back.
+pub(crate) fn with_retry(denial: Denial, resolution: &Resolution) -> Denial {
+    if denial.kind() != DenialKind::BillingUnavailable || denial.retry_after().is_some() {
+        return denial;
+    }
+    let wait = match resolution {
+        Resolution::Failed(error) => retry_after(error),
+        Resolution::Known(_) => RETRY_UNAVAILABLE,
+    };
+    denial.with_retry_after(wait)
+}
+
+fn retry_after(error: &LookupError) -> Duration {
+    error.retry_after().unwrap_or(RETRY_UNAVAILABLE)
+}
+
+fn knowledge(resolution: &Resolution) -> Knowledge<'_> {
+    match resolution {
+        Resolution::Known(snapshot) => match &snapshot.known {
+            Known::Found(subscription) => Knowledge::Subscription(subscription),
+            Known::Missing => Knowledge::NoSubscription,
+        },
+        Resolution::Failed(_) => Knowledge::Unavailable,
+    }
+}

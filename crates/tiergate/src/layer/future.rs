@@ -1,0 +1,180 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::guard::{Deliberation, Guard};
+use super::rule::{Pass, Rule};
+use crate::denial::MakeBody;
+
+pin_project! {
+    /// The future of every service of this crate.
+    ///
+    /// Dropping it before it is ready, as a server does when a client goes away, gives back what was
+    /// reserved for the request.
+    pub struct ResponseFuture<S, B, R, M>
+    where
+        S: Service<Request<B>>,
+        R: Rule,
+    {
+        #[pin]
+        state: State<S, B, R, M>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B, R, M>
+    where
+        S: Service<Request<B>>,
+        R: Rule,
+    {
+        /// The service behind is answering.
+        Answering {
+            #[pin]
+            future: S::Future,
+            pass: Option<R::Pass>,
+        },
+        /// The answer is there.
+        Answered { response: Option<S::Response> },
+        /// Somebody is asked whether the request may go on. The service that was found ready waits
+        /// with it, because another clone of it may not be.
+        Deciding {
+            decision: Deliberation<R::Pass>,
+            waiting: Option<Waiting<S, B, R, M>>,
+        },
+        Done,
+    }
+}
+
+struct Waiting<S, B, R, M> {
+    service: S,
+    request: Request<B>,
+    guard: Guard<R>,
+    body: M,
+}
+
+impl<S, B, R, M> ResponseFuture<S, B, R, M>
+where
+    S: Service<Request<B>>,
+    R: Rule,
+{
+    pub(crate) fn answering(future: S::Future, pass: R::Pass) -> Self {
+        Self {
+            state: State::Answering {
+                future,
+                pass: Some(pass),
+            },
+        }
+    }
+
+    pub(crate) fn answered(response: S::Response) -> Self {
+        Self {
+            state: State::Answered {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(crate) fn deciding(
+        decision: Deliberation<R::Pass>,
+        service: S,
+        request: Request<B>,
+        guard: Guard<R>,
+        body: M,
+    ) -> Self {
+        Self {
+            state: State::Deciding {
+                decision,
+                waiting: Some(Waiting {
+                    service,
+                    request,
+                    guard,
+                    body,
+                }),
+            },
+        }
+    }
+}
+
+impl<S, B, ResBody, R, M> Future for ResponseFuture<S, B, R, M>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    R: Rule,
+    M: MakeBody<ResBody>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Answering { future, pass } => {
+                    let result = ready!(future.poll(cx));
+                    let pass = pass.take();
+                    // The service is done with the request: let go of what it still holds of it.
+                    state.set(State::Done);
+                    return Poll::Ready(result.map(|mut response| {
+                        if let Some(pass) = pass {
+                            let status = response.status();
+                            pass.settle(status, response.headers_mut());
+                        }
+                        response
+                    }));
+                }
+                StateProjection::Answered { response } => match response.take() {
+                    Some(response) => return Poll::Ready(Ok(response)),
+                    None => return Poll::Pending,
+                },
+                StateProjection::Deciding { decision, waiting } => {
+                    let deliberated = ready!(decision.as_mut().poll(cx));
+                    match waiting.take() {
+                        Some(waiting) => waiting.go_on(deliberated),
+                        None => State::Done,
+                    }
+                }
+                // Polled again after it was ready: stay quiet rather than bring the server down.
+                StateProjection::Done => return Poll::Pending,
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B, R, M> Waiting<S, B, R, M> {
+    fn go_on<ResBody>(self, deliberated: super::guard::Deliberated<R::Pass>) -> State<S, B, R, M>
+    where
+        S: Service<Request<B>, Response = Response<ResBody>>,
+        R: Rule,
+        M: MakeBody<ResBody>,
+    {
+        let Self {
+            mut service,
+            mut request,
+            guard,
+            body,
+        } = self;
+        match guard.finish(deliberated, &mut request) {
+            Ok(pass) => State::Answering {
+                future: service.call(request),
+                pass: Some(pass),
+            },
+            Err(refused) => State::Answered {
+                response: Some(guard.respond(refused, &body)),
+            },
+        }
+    }
+}
+
+impl<S, B, R, M> fmt::Debug for ResponseFuture<S, B, R, M>
+where
+    S: Service<Request<B>>,
+    R: Rule,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+use std::fmt;
+
+use http::{HeaderMap, StatusCode};
+use tiergate_core::Denial;
+use tiergate_core::decision::Grant;
+use tiergate_usage::{Admission, Admitting, StoreError};
+
+use crate::denial::RateLimitFields;
+use crate::gate::{Inquiry, TierGate};
+use crate::request::{Access, RequestHead, Taken};
+
+/// What a layer holds a request against. Sealed: the three layers of this crate are all there are.
+pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// What the request asks for, read before the request moves on.
+    type Asked: Send + Sync + 'static;
+    /// What has to be kept while a store of usage is asked.
+    type Pending: Send + 'static;
+    /// What an allowed request holds until it is answered.
+    type Pass: Pass;
+
+    /// Reads what the request asks for, beyond what layers before have seen to.
+    fn ask(&self, head: &RequestHead<'_>, access: Option<&Access>) -> Self::Asked;
+
+    /// Decides, or finds that a store of usage must be asked.
+    fn judge(&self, gate: &TierGate, inquiry: &Inquiry, asked: &Self::Asked) -> Step<Self>;
+
+    /// Decides with the store's answer.
+    fn conclude(
+        &self,
+        gate: &TierGate,
+        inquiry: &Inquiry,
+        pending: Self::Pending,
+        answer: Result<Admission, StoreError>,
+    ) -> Verdict<Self::Pass>;
+
+    /// The word for it in metrics and events.
+    fn kind(&self) -> &'static str;
+}
+
+#[expect(
+    missing_debug_implementations,
+    reason = "it lives between two calls inside of this crate"
+)]
+/// A decision, or the question to a store that it hangs on.
+pub enum Step<R: Rule> {
+    /// Decided.
+    Done(Verdict<R::Pass>),
+    /// A store of usage has to be asked.
+    Ask(Admitting, R::Pending),
+}
+
+/// What a layer decided.
+pub(crate) type Verdict<P> = Result<Allowed<P>, Refused>;
+
+/// A request may go on.
+#[derive(Debug)]
+pub struct Allowed<P> {
+    pub(crate) grant: Grant,
+    pub(crate) pass: P,
+    pub(crate) taken: Taken,
+}
+
+/// A request may not go on.
+#[derive(Debug)]
+pub struct Refused {
+    pub(crate) denial: Denial,
+    pub(crate) fields: RateLimitFields,
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        Self {
+            denial,
+            fields: RateLimitFields::default(),
+        }
+    }
+}
+
+/// What an allowed request holds until it is answered. Dropping it gives everything back.
+pub trait Pass: Send + 'static {
+    /// The service answered.
+    fn settle(self, status: StatusCode, headers: &mut HeaderMap);
+}
+
+impl Pass for () {
+    fn settle(self, _status: StatusCode, _headers: &mut HeaderMap) {}
+}

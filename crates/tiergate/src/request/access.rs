@@ -1,0 +1,227 @@
+use std::sync::Arc;
+
+use http::Extensions;
+use smallvec::SmallVec;
+use tiergate_core::decision::{Assurance, Grant};
+use tiergate_core::time::Timestamp;
+use tiergate_core::{Catalog, Limit, Subject, Subscription};
+use tiergate_lookup::Resolution;
+
+use super::{Principal, Ticket};
+use crate::gate::{GateId, Inquiry};
+
+/// What the layers found out about an allowed request, for its handler.
+///
+/// ```
+/// use tiergate::Access;
+///
+/// async fn handler(request: http::Request<String>) -> String {
+///     match Access::of(request.extensions()) {
+///         Some(access) => format!("hello, {} of tier {}", access.subject(), access.tier()),
+///         None => "no layer looked at this request".to_owned(),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Access {
+    subject: Subject,
+    catalog: Arc<Catalog>,
+    resolution: Resolution,
+    grant: Grant,
+    metered: SmallVec<[Metered; 1]>,
+    /// There when a limit let the request pass uncounted.
+    uncounted: Option<Ticket>,
+    gate: GateId,
+    provenance: Provenance,
+}
+
+/// Whether it was found out about the request that it is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provenance {
+    ThisRequest,
+    /// It came with a copy of a principal, perhaps from another request.
+    Copied,
+}
+
+/// Units of a limit that were taken for a request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Metered {
+    /// The key of the feature.
+    pub feature: Arc<str>,
+    /// The limit.
+    pub limit: Limit,
+    /// How many units are used, those of this request included.
+    pub used: u64,
+    /// When the window ends that they count in; none for a gauge.
+    pub resets_at: Option<Timestamp>,
+    /// The handler's say in how many units the request is charged.
+    pub ticket: Ticket,
+}
+
+/// What a layer took of its limits for a request.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// It has none.
+    NoLimit,
+    /// Nothing: the request passes uncounted.
+    Uncounted,
+    /// Units of these.
+    Units(SmallVec<[Metered; 1]>),
+}
+
+impl Metered {
+    /// How many units are left; none if there is no bound.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u64> {
+        self.limit.remaining(self.used)
+    }
+}
+
+impl Access {
+    pub(crate) fn new(gate: GateId, inquiry: Inquiry, grant: Grant) -> Self {
+        Self {
+            subject: inquiry.subject,
+            catalog: inquiry.catalog,
+            resolution: inquiry.resolution,
+            grant,
+            metered: SmallVec::new(),
+            uncounted: None,
+            gate,
+            provenance: Provenance::ThisRequest,
+        }
+    }
+
+    /// The same, for reading only: no layer builds on it.
+    pub(super) fn copied(&self) -> Self {
+        Self {
+            provenance: Provenance::Copied,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a layer of `gate` can build on it when it decides for `subject`: it was found out by
+    /// a layer of the same gate, for the same subject, about the same request.
+    pub(crate) fn serves(&self, gate: GateId, subject: &Subject) -> bool {
+        self.provenance == Provenance::ThisRequest && self.gate == gate && self.subject == *subject
+    }
+
+    /// What the layers found out about a request.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<&Self> {
+        extensions
+            .get::<Principal>()
+            .and_then(|principal| principal.access.as_ref())
+            // A layer may have run before authentication put the principal there.
+            .or_else(|| extensions.get())
+    }
+
+    /// Who the request was decided for.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The subscription; none if there is none, or if it is not known.
+    #[must_use]
+    pub fn subscription(&self) -> Option<&Subscription> {
+        self.resolution
+            .snapshot()?
+            .known
+            .subscription()
+            .map(|subscription| &**subscription)
+    }
+
+    /// The key of the effective tier.
+    #[must_use]
+    pub fn tier(&self) -> &str {
+        self.catalog
+            .tier(self.grant.tier)
+            .map_or("", |tier| &tier.key)
+    }
+
+    /// What the request was allowed as.
+    #[must_use]
+    pub fn grant(&self) -> Grant {
+        self.grant
+    }
+
+    /// Whether it was allowed without knowing all that decides, because billing or the store of usage
+    /// is away and policy lets it pass.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.grant.assurance == Assurance::Degraded
+    }
+
+    /// The catalog it was decided by.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Every limit that units were taken of.
+    #[must_use]
+    pub fn metered(&self) -> &[Metered] {
+        &self.metered
+    }
+
+    /// The limit of that key, if units of it were taken.
+    #[must_use]
+    pub fn limit(&self, feature: &str) -> Option<&Metered> {
+        self.metered
+            .iter()
+            .find(|metered| *metered.feature == *feature)
+    }
+
+    /// The ticket of the first limit that units were taken of. Where a limit let the request pass
+    /// uncounted, it is one that charges nothing; none where no limit was asked.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match self.metered.first() {
+            Some(metered) => Some(&metered.ticket),
+            None => self.uncounted.as_ref(),
+        }
+    }
+
+    pub(crate) fn shared_catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    pub(crate) fn resolution(&self) -> &Resolution {
+        &self.resolution
+    }
+
+    /// Adds what a layer took of its limits.
+    pub(crate) fn add(&mut self, taken: Taken) {
+        match taken {
+            Taken::NoLimit => {}
+            Taken::Uncounted => self.uncounted = Some(Ticket::uncounted()),
+            Taken::Units(metered) => self.metered.extend(metered),
+        }
+    }
+
+    /// Takes over what the layers before took of their limits.
+    pub(crate) fn inherit(&mut self, earlier: Self) {
+        self.metered = earlier.metered;
+        self.uncounted = earlier.uncounted;
+    }
+
+    /// Puts it where [`of`](Self::of) finds it: into the room that a principal has for it, which
+    /// costs no memory, or beside it.
+    pub(crate) fn store(self, extensions: &mut Extensions) {
+        match extensions.get_mut::<Principal>() {
+            Some(principal) => principal.access = Some(self),
+            None => {
+                extensions.insert(self);
+            }
+        }
+    }
+
+    /// Takes it away from a request, to put a newer one there.
+    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
+        extensions
+            .get_mut::<Principal>()
+            .and_then(|principal| principal.access.take())
+            .or_else(|| extensions.remove())
+    }
+}
