@@ -1,7 +1,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Where [`HttpLookup`](super::HttpLookup) gets the token that it shows to the billing service.
 #[async_trait]
@@ -36,7 +36,8 @@ pub struct StaticToken {
 }
 
 impl StaticToken {
-    /// Always this token. White space around it, such as the line end of a file, is cut off.
+    /// Always this token. White space around it, such as the line end of a file, is cut off. If
+    /// nothing is left, every lookup fails and says so; no credential is sent.
     #[must_use]
     pub fn new(token: impl AsRef<str>) -> Self {
         Self {
@@ -48,6 +49,11 @@ impl StaticToken {
 #[async_trait]
 impl TokenProvider for StaticToken {
     async fn token(&self) -> Result<SecretString, TokenError> {
+        if self.token.expose_secret().is_empty() {
+            return Err(TokenError::new(
+                "it is empty, look where the service reads it from",
+            ));
+        }
         Ok(self.token.clone())
     }
 }

@@ -33,6 +33,22 @@ fn issuer() -> (Arc<AtomicU64>, CachedToken) {
 }
 
 #[tokio::test]
+async fn an_empty_token_is_a_fault_and_is_not_sent() {
+    let server = Server::saying(pro()).await;
+    let token = StaticToken::new(" \n");
+    let lookup = server.builder().token(token).build().unwrap();
+    let Answer::Failed(error) = lookup.lookup(&ada()).await else {
+        panic!("there is no token");
+    };
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(
+        cause,
+        "no token: it is empty, look where the service reads it from"
+    );
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_token_is_shown_as_a_bearer_token() {
     let server = Server::saying(pro()).await;
     let token = StaticToken::new("hunter2\n");
