@@ -4,7 +4,7 @@ use tiergate_core::decision::{
 use tiergate_core::{DenialKind, FeatureId, FeatureValue, Limit, Subject};
 use tiergate_lookup::{Freshness, Known, LookupError, Resolution};
 
-use super::metering::allowance;
+use super::metering::{allowance, used_of};
 use super::{CheckError, Inquiry, TierGate, unconfirmed, with_retry};
 
 /// Questions for plain code. Every one of them asks the cache first, and the lookup only if it has to.
@@ -207,22 +207,15 @@ impl TierGate {
         standing: &Standing<'_>,
         requirement: &Requirement,
     ) -> Result<Used, CheckError> {
-        let nothing = Used {
-            units: 0,
-            wait: None,
-        };
         let Requirement::Units { limit, .. } = requirement else {
-            return Ok(nothing);
+            return Ok(Used::NOTHING);
         };
         match allowance(inquiry, standing, *limit)? {
             Ok(allowance) => {
                 let state = self.peek(&inquiry.subject, &allowance).await?;
-                Ok(Used {
-                    units: state.used(),
-                    wait: state.wait(),
-                })
+                Ok(used_of(state))
             }
-            Err(_) => Ok(nothing),
+            Err(_) => Ok(Used::NOTHING),
         }
     }
 

@@ -124,10 +124,7 @@ impl TierGate {
         let Some((limit, units, allowance)) = counting.items.get(refused.claim()) else {
             return Err((Denial::billing_unavailable(), RateLimitFields::default()));
         };
-        let used = Used {
-            units: refused.state().used(),
-            wait: refused.state().wait(),
-        };
+        let used = used_of(refused.state());
         let denial =
             decision::exceeded(&inquiry.catalog, &standing, *limit, *units, allowance, used)
                 .unwrap_or_else(|error| {
@@ -349,6 +346,14 @@ pub(super) fn counter_key(subject: &Subject, allowance: &Allowance) -> CounterKe
         (None, Meter::Gauge | Meter::Quota(_)) => CounterWindow::Level,
     };
     CounterKey::new(subject.clone(), Arc::clone(&allowance.feature), window)
+}
+
+/// What the core is told of a counter.
+pub(super) fn used_of(state: CounterState) -> Used {
+    Used {
+        units: state.used(),
+        wait: state.wait(),
+    }
 }
 
 /// When the passing of time brings units back.

@@ -5,7 +5,7 @@ use tiergate_core::decision::Allowance;
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Subject};
 use tiergate_lookup::Resolution;
-use tiergate_usage::{Admission, CounterKey, CounterState, CounterWindow};
+use tiergate_usage::{CounterKey, CounterState, CounterWindow};
 
 use super::metering::{Asking, CountError, Reserved, allowance, counter_key, resets_at};
 use super::{CheckError, Inquiry, ReserveError, TierGate, unconfirmed};
@@ -153,22 +153,12 @@ impl TierGate {
         let Some(admitting) = admitting else {
             return Err(CheckError::NoUnits.into());
         };
-        match admitting.await.map_err(CheckError::from)? {
-            Admission::Admitted(reservation) => {
-                let count = self
-                    .end_count(inquiry, counting, Ok(Admission::Admitted(reservation)))
-                    .map_err(|(denial, _)| denial)?;
-                count
-                    .into_reserved()
-                    .ok_or_else(|| CheckError::NoUnits.into())
-            }
-            refused @ Admission::Refused(_) => {
-                match self.end_count(inquiry, counting, Ok(refused)) {
-                    Ok(_) => Err(CheckError::NoUnits.into()),
-                    Err((denial, _)) => Err(denial.into()),
-                }
-            }
-        }
+        // For plain code a store that does not answer is an error, whatever policy says of requests.
+        let admission = admitting.await.map_err(CheckError::from)?;
+        self.end_count(inquiry, counting, Ok(admission))
+            .map_err(|(denial, _)| denial)?
+            .into_reserved()
+            .ok_or_else(|| CheckError::NoUnits.into())
     }
 
     pub(super) async fn peek(

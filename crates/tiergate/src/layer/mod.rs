@@ -35,6 +35,7 @@
 //!
 //! Several layers on one route share one lookup, and decide by one catalog.
 
+mod at_once;
 mod check_usage_limit;
 mod define;
 mod future;

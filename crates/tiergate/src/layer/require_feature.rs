@@ -1,15 +1,12 @@
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+use tiergate_core::FeatureId;
 use tiergate_core::decision::{Decision, RequirementError, decide_feature, decide_level};
-use tiergate_core::{Denial, FeatureId};
-use tiergate_usage::{Admission, StoreError};
 
+use super::at_once::DecidedAtOnce;
 use super::define::define_layer;
-use super::rule::{Allowed, Rule, Step, Verdict};
 use crate::gate::{Inquiry, TierGate};
-use crate::request::{Access, RequestHead, Taken};
 
 define_layer! {
     /// Lets requests through whose subject has a feature.
@@ -79,7 +76,9 @@ pub struct FeatureRule {
     at_least: Option<Arc<str>>,
 }
 
-impl FeatureRule {
+impl DecidedAtOnce for FeatureRule {
+    const KIND: &'static str = "feature";
+
     fn decide(&self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, RequirementError> {
         let standing = gate.standing(inquiry);
         match &self.at_least {
@@ -89,56 +88,11 @@ impl FeatureRule {
     }
 }
 
-impl Rule for FeatureRule {
-    type Asked = ();
-    type Pending = Infallible;
-    type Pass = ();
-
-    fn ask(&self, _head: &RequestHead<'_>, _access: Option<&Access>) {}
-
-    fn judge(&self, gate: &TierGate, inquiry: &Inquiry, (): &()) -> Step<Self> {
-        Step::Done(verdict(gate, self.decide(gate, inquiry)))
-    }
-
-    fn conclude(
-        &self,
-        _gate: &TierGate,
-        _inquiry: &Inquiry,
-        pending: Infallible,
-        _answer: Result<Admission, StoreError>,
-    ) -> Verdict<()> {
-        match pending {}
-    }
-
-    fn kind(&self) -> &'static str {
-        "feature"
-    }
-}
-
 impl fmt::Display for FeatureRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.at_least {
             None => write!(f, "feature `{}`", self.key),
             Some(level) => write!(f, "feature `{}` at `{level}` or above", self.key),
-        }
-    }
-}
-
-/// A decision that took nothing as what a layer makes of it.
-pub(super) fn verdict(
-    gate: &TierGate,
-    decision: Result<Decision, impl Into<RequirementError>>,
-) -> Verdict<()> {
-    match decision {
-        Ok(Decision::Allowed(grant)) => Ok(Allowed {
-            grant,
-            pass: (),
-            taken: Taken::NoLimit,
-        }),
-        Ok(Decision::Denied(denial)) => Err(denial.into()),
-        Err(error) => {
-            gate.observer().mistake(&error.into());
-            Err(Denial::billing_unavailable().into())
         }
     }
 }

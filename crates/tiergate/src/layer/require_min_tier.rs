@@ -1,16 +1,12 @@
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
 use tiergate_core::TierId;
-use tiergate_core::decision::decide_min_tier;
-use tiergate_usage::{Admission, StoreError};
+use tiergate_core::decision::{Decision, RequirementError, decide_min_tier};
 
+use super::at_once::DecidedAtOnce;
 use super::define::define_layer;
-use super::require_feature::verdict;
-use super::rule::{Rule, Step, Verdict};
 use crate::gate::{CheckError, Inquiry, TierGate};
-use crate::request::{Access, RequestHead};
 
 define_layer! {
     /// Lets requests through whose subject is on a tier, or on one that includes it.
@@ -62,31 +58,12 @@ pub struct MinTierRule {
     key: Arc<str>,
 }
 
-impl Rule for MinTierRule {
-    type Asked = ();
-    type Pending = Infallible;
-    type Pass = ();
+impl DecidedAtOnce for MinTierRule {
+    const KIND: &'static str = "min_tier";
 
-    fn ask(&self, _head: &RequestHead<'_>, _access: Option<&Access>) {}
-
-    fn judge(&self, gate: &TierGate, inquiry: &Inquiry, (): &()) -> Step<Self> {
+    fn decide(&self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, RequirementError> {
         let standing = gate.standing(inquiry);
-        let decision = decide_min_tier(&inquiry.catalog, &standing, self.minimum);
-        Step::Done(verdict(gate, decision))
-    }
-
-    fn conclude(
-        &self,
-        _gate: &TierGate,
-        _inquiry: &Inquiry,
-        pending: Infallible,
-        _answer: Result<Admission, StoreError>,
-    ) -> Verdict<()> {
-        match pending {}
-    }
-
-    fn kind(&self) -> &'static str {
-        "min_tier"
+        Ok(decide_min_tier(&inquiry.catalog, &standing, self.minimum)?)
     }
 }
 
