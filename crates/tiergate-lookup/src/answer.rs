@@ -60,9 +60,10 @@ pub struct Snapshot {
 /// Whether an answer is used because it is recent, or for want of a newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Freshness {
-    /// Younger than the configured age.
+    /// Younger than the configured age, and not in doubt.
     Fresh,
-    /// Older, and within the ceiling for old answers.
+    /// Older, or in doubt because changes may have been missed, and within the ceiling for old
+    /// answers.
     Stale,
 }
 

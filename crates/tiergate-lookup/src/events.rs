@@ -12,6 +12,14 @@
 //! | `refresh.skipped` | debug | `subject`, `kind` | no refresh was started, for want of room or because the circuit is open |
 //! | `push.applied` | debug | `subject` | a pushed change holds |
 //! | `push.outdated` | debug | `subject` | a pushed change was older than what is known |
+//! | `push.unasked` | debug | `subject` | an overheard change was dropped: nobody asked about its subject |
+//! | `cache.doubted` | info | – | changes may have been missed: everything is asked for again when it is used |
+//! | `changes.connected` | info | `resumed` | the stream of changes is open |
+//! | `changes.lost` | warn | `kind`, `status`, `retry_ms`, `cause` | the stream of changes ended or could not be opened |
+//! | `changes.not_offered` | warn, once in a row | `status`, `retry_ms` | the billing service has no stream of changes |
+//! | `changes.unreadable` | warn | `subject`, `cause` | a change could not be read; what it may be about is asked for again |
+//! | `changes.oversized` | warn | – | an event was too large, and skipped; `cache.doubted` follows |
+//! | `changes.catalog` | info | `revision` | the billing service announced a catalog |
 //! | `circuit.opened` | warn | – | too many lookups failed: none are made for a while |
 //! | `circuit.closed` | info | – | a lookup succeeded again |
 //!
@@ -26,6 +34,10 @@
 //! | `tiergate_cache_entries` | gauge | – |
 //! | `tiergate_cache_discarded_total` | counter | – |
 //! | `tiergate_cache_refreshes_skipped_total` | counter | – |
+//! | `tiergate_cache_revalidations_total` | counter | – |
+//! | `tiergate_changes_total` | counter of events | `outcome`: `applied`, `outdated`, `unasked`, `unreadable`, `oversized`, `catalog`, `ignored` |
+//! | `tiergate_changes_connected` | gauge, 1 or 0 | – |
+//! | `tiergate_changes_lost_total` | counter | – |
 //! | `tiergate_circuit_open` | gauge, 1 or 0 | – |
 //!
 //! No label names a subject, so the number of series is bounded.
@@ -118,6 +130,15 @@ pub(crate) fn push_outdated(subject: &Subject) {
     debug!(target: TARGET, event = "push.outdated", %subject);
 }
 
+pub(crate) fn push_unasked(subject: &Subject) {
+    debug!(target: TARGET, event = "push.unasked", %subject);
+}
+
+pub(crate) fn doubted() {
+    info!(target: TARGET, event = "cache.doubted");
+    metric!(metrics::counter!("tiergate_cache_revalidations_total").increment(1););
+}
+
 pub(crate) fn circuit_opened() {
     warn!(target: TARGET, event = "circuit.opened");
     metric!(metrics::gauge!("tiergate_circuit_open").set(1.0););
@@ -154,5 +175,10 @@ pub(crate) fn entries(count: u64) {
     let _ = count;
 }
 
+#[cfg(feature = "http-client")]
+mod changes;
+#[cfg(feature = "http-client")]
+pub(crate) use changes::*;
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

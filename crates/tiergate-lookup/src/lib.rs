@@ -7,6 +7,7 @@
 //! * [`HttpLookup`] asks a billing service over HTTP (cargo feature `http-client`, on by default).
 //! * [`StaticLookup`] holds subscriptions in memory.
 //! * [`CachedLookup`] stands in front of either, or of your own, and is what a gate asks.
+//! * [`CachedLookup::follow`] keeps it up to date with the changes that a billing service tells of.
 //!
 //! # Cargo features
 //!
@@ -21,6 +22,8 @@ mod cache;
 mod error;
 pub mod events;
 mod fixed;
+#[cfg(feature = "http-client")]
+mod follow;
 #[cfg(feature = "http-client")]
 mod http;
 mod jitter;
@@ -37,6 +40,8 @@ pub use cache::{
 };
 pub use error::{LookupError, LookupErrorKind};
 pub use fixed::{StaticLookup, StaticLookupError};
+#[cfg(feature = "http-client")]
+pub use follow::{CatalogChange, CatalogChanges, FollowError, FollowStatistics, Following};
 #[cfg(feature = "http-client")]
 pub use http::{
     AfterRefusal, CachedToken, HttpLookup, HttpLookupBuilder, HttpLookupError, IssuedToken,

@@ -38,5 +38,6 @@
 //! # Numbers without a facade
 //!
 //! [`TierGate::statistics`](crate::TierGate::statistics),
-//! [`CachedLookup::statistics`](crate::CachedLookup::statistics) and
+//! [`CachedLookup::statistics`](crate::CachedLookup::statistics),
+//! `Following::statistics` (of [`lookup`](crate::lookup), with the feature `http-client`) and
 //! [`MemoryUsage::statistics`](crate::MemoryUsage::statistics) tell the same as plain numbers.

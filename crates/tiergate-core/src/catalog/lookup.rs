@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::nearest::{Budget, nearest};
 use super::words::{echo, listing};
-use super::{Catalog, FeatureId, TierId};
+use super::{Catalog, FeatureId, Metric, TierId};
 
 impl Catalog {
     /// The feature of a key that is known only at run time.
@@ -40,6 +40,19 @@ impl Catalog {
     pub fn require_tier(&self, key: &str) -> Result<TierId, UnknownTierError> {
         self.tier_id(key).ok_or_else(|| UnknownTierError {
             inner: Unknown::new(key, "tiers", self.tiers.iter().map(|one| &*one.key)),
+        })
+    }
+
+    /// The metric of a key that is known only at run time.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has none of that key. The message says which one was probably meant.
+    pub fn require_metric(&self, key: &str) -> Result<&Metric, UnknownMetricError> {
+        let metrics = &self.metrics;
+        let found = metrics.iter().find(|metric| *metric.key == *key);
+        found.ok_or_else(|| UnknownMetricError {
+            inner: Unknown::new(key, "metrics", metrics.iter().map(|one| &*one.key)),
         })
     }
 }
@@ -86,6 +99,27 @@ impl UnknownTierError {
     }
 }
 
+/// The catalog has no metric of that key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown metric {inner}")]
+pub struct UnknownMetricError {
+    inner: Unknown,
+}
+
+impl UnknownMetricError {
+    /// The key that was asked for.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    /// The key that was probably meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.inner.suggestion.as_deref()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Unknown {
     key: Box<str>,
@@ -114,5 +148,35 @@ impl Unknown {
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`, {}", echo(&self.key), self.remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Catalog;
+    use crate::catalog::{MetricSpec, TierSpec};
+
+    #[test]
+    fn an_unknown_metric_is_told_with_the_one_that_was_meant() {
+        let catalog = Catalog::builder()
+            .default_tier("free")
+            .tier(TierSpec::new("free"))
+            .metric(MetricSpec::new("storage").unit("GB"))
+            .build()
+            .unwrap();
+        assert_eq!(&*catalog.require_metric("storage").unwrap().key, "storage");
+        let error = catalog.require_metric("storag").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown metric `storag`, did you mean `storage`?"
+        );
+        assert_eq!(
+            (error.key(), error.suggestion()),
+            ("storag", Some("storage"))
+        );
+        assert_eq!(
+            catalog.require_metric("tea").unwrap_err().suggestion(),
+            None
+        );
     }
 }

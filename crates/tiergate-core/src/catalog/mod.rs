@@ -35,7 +35,7 @@ pub use fault::{CatalogError, Fault, FaultKind};
 pub use feature::{Availability, Category, Feature, FeatureKind, Metric};
 pub use ids::{FeatureId, ForeignIdError, TierId};
 pub use limit::{LimitId, LimitIdError};
-pub use lookup::{UnknownFeatureError, UnknownTierError};
+pub use lookup::{UnknownFeatureError, UnknownMetricError, UnknownTierError};
 pub use spec::{FeatureSpec, MetricSpec, PriceSpec, TierSpec, ValueSpec};
 pub use succeed::SuccessionError;
 pub use tier::{Price, PriceUnit, Tier, Track};

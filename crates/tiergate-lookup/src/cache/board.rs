@@ -9,12 +9,15 @@ use std::collections::hash_map;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tiergate_core::Subject;
+use tiergate_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::config::CacheConfig;
 use super::entry::{Entry, Moment, Step, Want, decide};
+use super::era::{CurrentEra, Era};
 use super::flight::{Flights, Landing, Registration, Ticket};
 use super::locks::{Locked, Locks};
 use super::store::Store;
@@ -28,7 +31,7 @@ pub(crate) struct Board<S, L: Locks> {
     store: S,
     shards: Box<[L::Mutex<Shard>]>,
     hasher: foldhash::fast::RandomState,
-    epoch: AtomicU64,
+    era: CurrentEra,
     tickets: AtomicU64,
     config: CacheConfig,
 }
@@ -38,8 +41,14 @@ type Shard = HashMap<Subject, Slot, foldhash::fast::RandomState>;
 
 struct Slot {
     flights: Flights,
-    epoch: u64,
+    era: Era,
     notice: watch::Sender<Notice>,
+}
+
+/// What is remembered of a subject, and when it was looked up.
+pub(crate) struct Remembered {
+    entry: Arc<Entry>,
+    era: Era,
 }
 
 /// What those who wait for a flight are told.
@@ -54,7 +63,7 @@ pub(crate) enum Notice {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
     ticket: Ticket,
-    epoch: u64,
+    era: Era,
 }
 
 pub(crate) enum Departure<P> {
@@ -94,7 +103,7 @@ impl<S: Store, L: Locks> Board<S, L> {
                 .map(|_| L::Mutex::new(Shard::default()))
                 .collect(),
             hasher: foldhash::fast::RandomState::default(),
-            epoch: AtomicU64::new(0),
+            era: CurrentEra::default(),
             tickets: AtomicU64::new(0),
             config,
         }
@@ -105,9 +114,13 @@ impl<S: Store, L: Locks> Board<S, L> {
     }
 
     /// What is remembered of `subject`.
-    pub(crate) fn entry(&self, subject: &Subject) -> Option<Arc<Entry>> {
-        let epoch = self.epoch();
-        self.store.get(subject).filter(|entry| entry.epoch == epoch)
+    pub(crate) fn entry(&self, subject: &Subject) -> Option<Remembered> {
+        let era = self.era.load();
+        let entry = self.store.get(subject)?;
+        entry
+            .era
+            .remembers(era)
+            .then_some(Remembered { entry, era })
     }
 
     /// Finds an answer, or a flight that will bring one. `admit` is asked before a new flight is
@@ -120,8 +133,11 @@ impl<S: Store, L: Locks> Board<S, L> {
         admit: impl FnOnce() -> Result<P, LookupError>,
     ) -> Departure<P> {
         self.in_shard(subject, |shard| {
-            let entry = self.entry(subject);
-            if let Step::Answer(resolution) = decide(entry.as_deref(), want, now, &self.config) {
+            // Before anything is asked: a doubt that comes later is about what is asked now, too.
+            let era = self.era.load();
+            let remembered = self.entry(subject);
+            let entry = remembered.as_ref().map(|remembered| &*remembered.entry);
+            if let Step::Answer(resolution) = decide(entry, era, want, now, &self.config) {
                 return Departure::Settled(resolution);
             }
             let vacant = match shard.entry(subject.clone()) {
@@ -139,14 +155,14 @@ impl<S: Store, L: Locks> Board<S, L> {
             let (sender, notice) = watch::channel(Notice::Wait);
             let flight = Flight {
                 ticket: self.ticket(),
-                epoch: self.epoch(),
+                era,
             };
             let mut flights = Flights::default();
             let registration = flights.register(flight.ticket, want.demands());
             debug_assert_eq!(registration, Registration::Lead);
             vacant.insert(Slot {
                 flights,
-                epoch: flight.epoch,
+                era: flight.era,
                 notice: sender,
             });
             Departure::Leading {
@@ -175,16 +191,17 @@ impl<S: Store, L: Locks> Board<S, L> {
                 return Landed::Overtaken;
             };
             let slot = slot.remove();
-            if flight.epoch != self.epoch() {
+            let era = self.era.load();
+            if !flight.era.remembers(era) {
                 slot.tell(Notice::LookAgain);
                 return Landed::Overtaken;
             }
             let previous = self.entry(subject);
             let (entry, resolution) = Entry::after(
-                previous.as_deref(),
+                previous.as_ref().map(|previous| &*previous.entry),
                 answer,
                 demands,
-                flight.epoch,
+                flight.era,
                 now,
                 &self.config,
                 dice,
@@ -192,7 +209,13 @@ impl<S: Store, L: Locks> Board<S, L> {
             if let Some(entry) = entry {
                 self.store.put(subject, Arc::new(entry));
             }
-            slot.tell(Notice::Landed(resolution));
+            // Who came after a doubt must not be told what was read before it.
+            let is_doubted = flight.era != era && matches!(resolution, Resolution::Known(_));
+            slot.tell(if is_doubted {
+                Notice::LookAgain
+            } else {
+                Notice::Landed(resolution)
+            });
             Landed::Counted
         })
     }
@@ -201,23 +224,55 @@ impl<S: Store, L: Locks> Board<S, L> {
     pub(crate) fn push(&self, subject: &Subject, known: Known, now: Moment, dice: Dice) -> Pushed {
         self.in_shard(subject, |shard| {
             let previous = self.entry(subject);
-            if let (Some(previous), Known::Found(subscription)) = (&previous, &known)
-                && previous.outdates(subscription, now)
-            {
+            let previous = previous.as_ref().map(|previous| &*previous.entry);
+            if is_outdated(previous, &known, now) {
                 return Pushed::Outdated;
             }
-            let entry = Entry::holding(
-                previous.as_deref(),
-                known.clone(),
-                self.epoch(),
-                now,
-                &self.config,
-                dice,
-            );
+            let era = self.era.load();
+            let entry = Entry::holding(previous, known.clone(), era, now, &self.config, dice);
             self.store.put(subject, Arc::new(entry));
             let notice = Notice::Landed(Resolution::Known(Snapshot::new(known)));
             Self::supersede(shard, subject, notice);
             Pushed::Applied
+        })
+    }
+
+    /// Makes `known` hold at once if `subject` is remembered or is being asked about; `None` if it
+    /// is neither. For changes that everybody is told of, in the order in which they were made, but
+    /// at any time after that.
+    ///
+    /// Where no revision shows that it is the newer one, the source may have told us of a later
+    /// change already. It holds all the same, in doubt, until the source is asked again.
+    pub(crate) fn overhear(
+        &self,
+        subject: &Subject,
+        known: Known,
+        now: Moment,
+        dice: Dice,
+    ) -> Option<Pushed> {
+        self.in_shard(subject, |shard| {
+            // Asking the store would count as a use, and make strangers look familiar.
+            let is_remembered = self.store.contains(subject);
+            let previous = is_remembered.then(|| self.entry(subject)).flatten();
+            if previous.is_none() && !shard.contains_key(subject) {
+                return None;
+            }
+            let previous = previous.as_ref().map(|previous| &*previous.entry);
+            if is_outdated(previous, &known, now) {
+                return Some(Pushed::Outdated);
+            }
+            let is_sure = previous.is_some_and(|entry| entry.is_succeeded_by(&known, now));
+            let era = self.era.load();
+            let entry = Entry::holding(previous, known.clone(), era, now, &self.config, dice);
+            let (entry, notice) = if is_sure {
+                let resolution = Resolution::Known(Snapshot::new(known));
+                (entry, Notice::Landed(resolution))
+            } else {
+                (entry.doubtful(), Notice::LookAgain)
+            };
+            self.store.put(subject, Arc::new(entry));
+            Self::supersede(shard, subject, notice);
+            Some(Pushed::Applied)
         })
     }
 
@@ -232,11 +287,11 @@ impl<S: Store, L: Locks> Board<S, L> {
     /// Forgets everybody. Flights under way bring nothing any more.
     pub(crate) fn clear(&self) {
         // From here on, what was stored before and what flies is of the past.
-        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let era = self.era.clear();
         for shard in &self.shards {
             shard.with(|shard| {
                 shard.retain(|_, slot| {
-                    let current = slot.epoch >= epoch;
+                    let current = slot.era.is_at_least_as_recent_as(era);
                     if !current {
                         slot.flights.supersede();
                         slot.tell(Notice::LookAgain);
@@ -247,6 +302,12 @@ impl<S: Store, L: Locks> Board<S, L> {
         }
         // Gives the memory back. It may take a newer entry along, which costs one lookup.
         self.store.remove_all();
+    }
+
+    /// Puts everything in doubt: changes to it may have been missed, also while a flight brought it
+    /// that is still under way. It is used as what is stale is, and asked for again when it is.
+    pub(crate) fn doubt(&self) {
+        self.era.doubt();
     }
 
     fn supersede(shard: &mut Shard, subject: &Subject, notice: Notice) {
@@ -266,18 +327,36 @@ impl<S: Store, L: Locks> Board<S, L> {
         }
     }
 
-    fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
     fn ticket(&self) -> Ticket {
         Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Remembered {
+    pub(crate) fn snapshot(
+        &self,
+        now: Duration,
+        wall: impl FnOnce() -> Timestamp,
+    ) -> Option<Snapshot> {
+        self.entry.snapshot(self.era, now, wall)
+    }
+
+    pub(crate) fn is_backing_off(&self, now: Duration) -> bool {
+        self.entry.is_backing_off(now)
     }
 }
 
 impl Slot {
     fn tell(&self, notice: Notice) {
         self.notice.send_replace(notice);
+    }
+}
+
+/// Whether a later revision of the same record is held.
+fn is_outdated(previous: Option<&Entry>, known: &Known, now: Moment) -> bool {
+    match (previous, known.subscription()) {
+        (Some(previous), Some(subscription)) => previous.outdates(subscription, now),
+        _ => false,
     }
 }
 

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use tiergate_clock::Clock;
@@ -5,6 +6,7 @@ use tiergate_core::Subscription;
 use tiergate_core::time::Timestamp;
 
 use super::config::CacheConfig;
+use super::era::Era;
 use super::flight::Demands;
 use crate::jitter::Dice;
 use crate::{Answer, Freshness, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
@@ -15,8 +17,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// What the cache remembers about one subject. Never changed, only replaced as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// Which clearing of the cache it came after. Of an earlier one, it counts as absent.
-    pub(crate) epoch: u64,
+    /// When what it holds was asked for. If everything was forgotten since, it counts as absent; if
+    /// everything was put in doubt since, as stale.
+    pub(crate) era: Era,
     held: Option<Held>,
     trouble: Option<Trouble>,
     reread: Option<Reread>,
@@ -28,11 +31,20 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug)]
 struct Held {
     known: Known,
+    certainty: Certainty,
     answered_at: Duration,
     fresh_until: Duration,
     stale_until: Duration,
     /// The subscription's own end, if that was still to come.
     ends_at: Option<Timestamp>,
+}
+
+/// Whether something newer than what is held may be known elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    Sure,
+    /// It is used, but the source is asked at the next use, and before anything is denied by it.
+    Doubtful,
 }
 
 /// Failures since the last answer.
@@ -99,16 +111,23 @@ pub(crate) enum Step {
 }
 
 /// Decides from what is remembered whether the source must be asked.
-pub(crate) fn decide(entry: Option<&Entry>, want: Want, now: Moment, config: &CacheConfig) -> Step {
+pub(crate) fn decide(
+    entry: Option<&Entry>,
+    era: Era,
+    want: Want,
+    now: Moment,
+    config: &CacheConfig,
+) -> Step {
     let Some(entry) = entry else {
         return Step::Ask;
     };
-    let usable = entry.snapshot(now.elapsed, || now.wall);
+    let usable = entry.snapshot(era, now.elapsed, || now.wall);
     let satisfied = usable.as_ref().is_some_and(|snapshot| match want {
         Want::Any => true,
         Want::Refresh => snapshot.freshness == Freshness::Fresh,
         Want::Confirmation => {
-            snapshot.age <= config.confirm_age() || entry.confirmed(now.elapsed, config)
+            !entry.is_doubted(era)
+                && (snapshot.age <= config.confirm_age() || entry.confirmed(now.elapsed, config))
         }
         Want::AtLeast(version) => snapshot.known.version() >= Some(version),
     });
@@ -126,25 +145,35 @@ impl Entry {
     /// What is known now, if it may be used. The wall clock is read only when it matters.
     pub(crate) fn snapshot(
         &self,
+        era: Era,
         now: Duration,
         wall: impl FnOnce() -> Timestamp,
     ) -> Option<Snapshot> {
-        let held = self.held.as_ref()?;
-        let freshness = if now < held.fresh_until {
-            Freshness::Fresh
-        } else if now < held.stale_until {
-            Freshness::Stale
-        } else {
-            return None;
-        };
-        if held.ends_at.is_some_and(|end| wall() >= end) {
-            return None;
-        }
+        let held = self.usable(now, wall)?;
+        let is_fresh = now < held.fresh_until && !self.is_doubted(era);
         Some(Snapshot {
             known: held.known.clone(),
             age: now.saturating_sub(held.answered_at),
-            freshness,
+            freshness: if is_fresh {
+                Freshness::Fresh
+            } else {
+                Freshness::Stale
+            },
         })
+    }
+
+    /// Whether a change to what is held may have been missed.
+    fn is_doubted(&self, era: Era) -> bool {
+        let doubtful = |held: &Held| held.certainty == Certainty::Doubtful;
+        self.era != era || self.held.as_ref().is_some_and(doubtful)
+    }
+
+    /// What is held, if it may be used.
+    fn usable(&self, now: Duration, wall: impl FnOnce() -> Timestamp) -> Option<&Held> {
+        let held = self.held.as_ref()?;
+        // What is fresh is within the ceiling: `fresh_until` never lies beyond `stale_until`.
+        let may_be_used = now < held.stale_until && held.ends_at.is_none_or(|end| wall() < end);
+        may_be_used.then_some(held)
     }
 
     /// Whether a failure was so recent that the source is not to be asked.
@@ -201,13 +230,13 @@ impl Entry {
     pub(crate) fn holding(
         previous: Option<&Self>,
         known: Known,
-        epoch: u64,
+        era: Era,
         now: Moment,
         config: &CacheConfig,
         dice: Dice,
     ) -> Self {
         Self {
-            epoch,
+            era,
             held: Some(Held::new(known, now, config, dice)),
             trouble: None,
             // Something newer than the last re-read is known, whatever came of that.
@@ -221,17 +250,44 @@ impl Entry {
         }
     }
 
+    /// This entry, in doubt: what it holds may not be the newest.
+    pub(crate) fn doubtful(mut self) -> Self {
+        if let Some(held) = &mut self.held {
+            held.certainty = Certainty::Doubtful;
+        }
+        // No re-read has seen what is held now.
+        self.reread = None;
+        self
+    }
+
     /// Whether `subscription` is an earlier revision of what is held and may still be used.
     pub(crate) fn outdates(&self, subscription: &Subscription, now: Moment) -> bool {
-        let usable = self.snapshot(now.elapsed, || now.wall);
-        let Some(Known::Found(held)) = usable.map(|snapshot| snapshot.known) else {
-            return false;
-        };
-        let same_record = held.id.is_some() && held.id == subscription.id;
-        match (held.version, subscription.version) {
-            (Some(held), Some(offered)) => same_record && offered < held,
-            _ => false,
+        self.order(subscription, now) == Some(Ordering::Less)
+    }
+
+    /// Whether `known` certainly is not older than what is held: a revision of the same record that
+    /// is at least as high, or an absence where there was none before. Nothing orders the revisions
+    /// of two records.
+    pub(crate) fn is_succeeded_by(&self, known: &Known, now: Moment) -> bool {
+        match known {
+            Known::Found(subscription) => self
+                .order(subscription, now)
+                .is_some_and(|order| order != Ordering::Less),
+            Known::Missing => {
+                let held = self.usable(now.elapsed, || now.wall);
+                held.is_some_and(|held| held.known == Known::Missing)
+            }
         }
+    }
+
+    /// How the revision of `subscription` stands to that of what is held and may still be used;
+    /// `None` if they are not revisions of one record.
+    fn order(&self, subscription: &Subscription, now: Moment) -> Option<Ordering> {
+        let held = self.usable(now.elapsed, || now.wall)?;
+        let held = held.known.subscription()?;
+        let same_record = held.id.is_some() && held.id == subscription.id;
+        let (held, offered) = (held.version?, subscription.version?);
+        same_record.then(|| offered.cmp(&held))
     }
 
     /// The entry after a flight, and what those who waited for it are told.
@@ -239,7 +295,7 @@ impl Entry {
         previous: Option<&Self>,
         answer: Answer,
         demands: Demands,
-        epoch: u64,
+        era: Era,
         now: Moment,
         config: &CacheConfig,
         dice: Dice,
@@ -256,7 +312,7 @@ impl Entry {
         };
         match outcome {
             Ok(known) => {
-                let mut entry = Self::holding(previous, known.clone(), epoch, now, config, dice);
+                let mut entry = Self::holding(previous, known.clone(), era, now, config, dice);
                 if demands.reread {
                     entry.reread = Some(Reread {
                         at: now.elapsed,
@@ -270,7 +326,7 @@ impl Entry {
             }
             Err(error) if error.kind().is_local() => (None, Resolution::Failed(error)),
             Err(error) => {
-                let entry = Self::troubled(previous, &error, demands, epoch, now, config, dice);
+                let entry = Self::troubled(previous, &error, demands, era, now, config, dice);
                 (Some(entry), Resolution::Failed(error))
             }
         }
@@ -280,7 +336,7 @@ impl Entry {
         previous: Option<&Self>,
         error: &LookupError,
         demands: Demands,
-        epoch: u64,
+        era: Era,
         now: Moment,
         config: &CacheConfig,
         dice: Dice,
@@ -303,12 +359,18 @@ impl Entry {
         } else {
             previous.and_then(|previous| previous.reread.clone())
         };
+        let usable = previous.and_then(|previous| {
+            let held = previous.usable(now.elapsed, || now.wall)?;
+            Some((previous.era, held.clone()))
+        });
+        // What may no longer be used is not kept either. What is kept is as old as it was.
+        let (era, held) = match usable {
+            Some((era, held)) => (era, Some(held)),
+            None => (era, None),
+        };
         Self {
-            epoch,
-            // What may no longer be used is not kept either.
-            held: previous
-                .filter(|previous| previous.snapshot(now.elapsed, || now.wall).is_some())
-                .and_then(|previous| previous.held.clone()),
+            era,
+            held,
             trouble: Some(Trouble {
                 error: error.clone(),
                 failures: before.saturating_add(1),
@@ -327,6 +389,7 @@ impl Held {
             let until = after(config.absent_for());
             return Self {
                 known,
+                certainty: Certainty::Sure,
                 answered_at: now.elapsed,
                 fresh_until: until,
                 stale_until: until,
@@ -337,6 +400,7 @@ impl Held {
         let ends_at = subscription.ends_at();
         let already_over = ends_at.is_some_and(|end| end <= now.wall);
         Self {
+            certainty: Certainty::Sure,
             answered_at: now.elapsed,
             fresh_until,
             // A record that was over when the source gave it is news for as long as it is fresh,

@@ -1,8 +1,10 @@
 //! A cache in front of any lookup, with one lookup at a time for each subject.
 
 mod board;
+mod change;
 mod config;
 mod entry;
+mod era;
 mod flight;
 mod fly;
 mod locks;
@@ -14,18 +16,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tiergate_clock::Clock;
-use tiergate_core::{Subject, Subscription};
+use tiergate_core::Subject;
 use tokio::sync::{Semaphore, watch};
 
 use crate::breaker::Breaker;
-use crate::jitter::Dice;
-use crate::{Freshness, Known, LookupErrorKind, Resolution, Snapshot, SubscriptionLookup, events};
+use crate::{Freshness, LookupErrorKind, Resolution, Snapshot, SubscriptionLookup, events};
 
 pub use board::Pushed;
 use board::{Board, Departure, Notice, SHARDS};
 pub use config::{CacheConfig, CacheConfigBuilder, CacheConfigError};
 use entry::{Moment, Want};
 use locks::StdLocks;
+#[cfg(feature = "http-client")]
+pub(crate) use statistics::Counter;
 use statistics::Counters;
 pub use statistics::Statistics;
 use store::BoundedStore;
@@ -189,34 +192,6 @@ impl CachedLookup {
         self.ask(subject, Want::AtLeast(version)).await
     }
 
-    /// Makes `subscription` hold at once for the subject that it names, unless a later revision of
-    /// the same record is known.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "who pushes a change need not care whether it was news"
-    )]
-    pub fn push(&self, subscription: Arc<Subscription>) -> Pushed {
-        let subject = subscription.subject.clone();
-        self.put(&subject, Known::Found(subscription))
-    }
-
-    /// Makes it hold at once that `subject` has no subscription.
-    pub fn push_missing(&self, subject: &Subject) {
-        self.put(subject, Known::Missing);
-    }
-
-    /// Forgets what is known about `subject`. A lookup that is under way is not used any more: who
-    /// waits for it asks again.
-    pub fn invalidate(&self, subject: &Subject) {
-        self.shared.board.invalidate(subject);
-    }
-
-    /// Forgets everything. Lookups that are under way are not used any more: who waits for one asks
-    /// again.
-    pub fn clear(&self) {
-        self.shared.board.clear();
-    }
-
     /// What was done so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
@@ -291,23 +266,6 @@ impl CachedLookup {
         if let Departure::Leading { flight, pass, .. } = departure {
             shared.take_off(subject, flight, pass);
         }
-    }
-
-    fn put(&self, subject: &Subject, known: Known) -> Pushed {
-        let shared = &*self.shared;
-        let now = Moment::of(&*shared.clock);
-        let pushed = shared.board.push(subject, known, now, Dice::roll());
-        match pushed {
-            Pushed::Applied => {
-                shared.counters.pushed.increment();
-                events::push_applied(subject);
-            }
-            Pushed::Outdated => {
-                shared.counters.pushed_outdated.increment();
-                events::push_outdated(subject);
-            }
-        }
-        pushed
     }
 }
 

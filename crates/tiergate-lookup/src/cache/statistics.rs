@@ -33,6 +33,10 @@ pub struct Statistics {
     pub pushed: u64,
     /// Changes that were pushed and dropped, because a later revision was known.
     pub pushed_outdated: u64,
+    /// Changes that were dropped, because nobody asked about their subject.
+    pub pushed_unasked: u64,
+    /// How often everything was put in doubt, because changes may have been missed.
+    pub revalidations: u64,
     /// Entries that were given up for want of room or because of their age.
     pub evictions: u64,
     /// Entries in memory, roughly.
@@ -79,12 +83,15 @@ pub(crate) struct Counters {
     pub(crate) discarded: Counter,
     pub(crate) pushed: Counter,
     pub(crate) pushed_outdated: Counter,
+    pub(crate) pushed_unasked: Counter,
+    pub(crate) revalidations: Counter,
     pub(crate) circuit_opened: Counter,
     found: Counter,
     missing: Counter,
     failed: [Counter; KINDS],
 }
 
+/// A counter of what is not frequent.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -93,7 +100,7 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -126,6 +133,8 @@ impl Counters {
             discarded: self.discarded.get(),
             pushed: self.pushed.get(),
             pushed_outdated: self.pushed_outdated.get(),
+            pushed_unasked: self.pushed_unasked.get(),
+            revalidations: self.revalidations.get(),
             circuit_opened: self.circuit_opened.get(),
             evictions: 0,
             entries: 0,

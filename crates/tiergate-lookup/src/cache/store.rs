@@ -15,6 +15,8 @@ const LINGER: Duration = Duration::from_secs(60);
 /// Where entries are kept. The board decides what goes in.
 pub(crate) trait Store: Send + Sync + 'static {
     fn get(&self, subject: &Subject) -> Option<Arc<Entry>>;
+    /// Whether there is something, without counting as a use.
+    fn contains(&self, subject: &Subject) -> bool;
     fn put(&self, subject: &Subject, entry: Arc<Entry>);
     fn remove(&self, subject: &Subject);
     /// Gives the memory back, sooner or later. The board no longer counts on what is there.
@@ -70,6 +72,10 @@ impl BoundedStore {
 impl Store for BoundedStore {
     fn get(&self, subject: &Subject) -> Option<Arc<Entry>> {
         self.entries.get(subject)
+    }
+
+    fn contains(&self, subject: &Subject) -> bool {
+        self.entries.contains_key(subject)
     }
 
     fn put(&self, subject: &Subject, entry: Arc<Entry>) {

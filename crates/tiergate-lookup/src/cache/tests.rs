@@ -2,6 +2,7 @@
 
 mod support;
 
+mod doubts;
 mod faults;
 mod flights;
 mod freshness;

@@ -1,10 +1,11 @@
 //! The names and fields that watchers rely on, and what no event may hold.
 
 #[cfg(feature = "metrics")]
-mod recorded;
+pub(crate) mod recorded;
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use tiergate_clock::ManualClock;
@@ -14,7 +15,7 @@ use crate::testing::ScriptedLookup;
 use crate::{CacheConfig, CachedLookup, LookupError, LookupErrorKind};
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -27,19 +28,38 @@ impl Write for Log {
 }
 
 impl Log {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
     /// Collects the events of this thread until the guard is dropped.
-    fn collect(&self) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .finish();
-        tracing::subscriber::set_default(subscriber)
+    ///
+    /// One subscriber for all threads, because with several that come and go, an event that another
+    /// test runs into first may stay switched off for this one.
+    pub(crate) fn collect(&self) -> Collecting {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_writer(|| COLLECTOR.with_borrow(Clone::clone).unwrap_or_default())
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .init();
+        });
+        COLLECTOR.set(Some(self.clone()));
+        Collecting
+    }
+}
+
+thread_local! {
+    static COLLECTOR: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// Ends the collection when it is dropped.
+pub(crate) struct Collecting;
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        COLLECTOR.set(None);
     }
 }
 
@@ -95,6 +115,12 @@ async fn everything() {
     source.answer();
     wait(6).await;
     cache.resolve(&Subject::user("last")).await;
+    cache.overhear(Arc::new(tiergate_core::Subscription::new(
+        Subject::user("stranger"),
+        "pro",
+        "active".into(),
+    )));
+    cache.revalidate_all();
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +130,7 @@ async fn every_event_has_the_name_the_level_and_the_fields_that_are_documented()
     everything().await;
     drop(guard);
     let text = log.text();
-    let table: [(&str, &str, &[&str]); 9] = [
+    let table: [(&str, &str, &[&str]); 11] = [
         (
             "lookup.answered",
             "DEBUG",
@@ -129,9 +155,11 @@ async fn every_event_has_the_name_the_level_and_the_fields_that_are_documented()
             &["subject=user:bob", "kind=\"overloaded\""],
         ),
         ("push.applied", "DEBUG", &["subject=user:ada"]),
+        ("push.unasked", "DEBUG", &["subject=user:stranger"]),
         ("push.outdated", "DEBUG", &["subject=user:ada"]),
         ("circuit.opened", "WARN", &[]),
         ("circuit.closed", "INFO", &[]),
+        ("cache.doubted", "INFO", &[]),
     ];
     for (name, level, fields) in table {
         let found = text.lines().any(|line| {

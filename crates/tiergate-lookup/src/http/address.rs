@@ -66,14 +66,20 @@ impl Base {
         if !subject.is_valid() || matches!(subject.id(), "." | "..") {
             return None;
         }
+        let id = utf8_percent_encode(subject.id(), SEGMENT);
+        Some(self.below(&format!("api/subscriptions/{}/{id}", subject.kind())))
+    }
+
+    /// The address of the stream of changes.
+    pub(super) fn events_url(&self) -> Url {
+        self.below("api/events")
+    }
+
+    fn below(&self, path: &str) -> Url {
         let mut url = self.url.clone();
         let prefix = self.url.path().trim_end_matches('/');
-        let id = utf8_percent_encode(subject.id(), SEGMENT);
-        url.set_path(&format!(
-            "{prefix}/api/subscriptions/{}/{id}",
-            subject.kind()
-        ));
-        Some(url)
+        url.set_path(&format!("{prefix}/{path}"));
+        url
     }
 }
 

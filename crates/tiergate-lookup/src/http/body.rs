@@ -40,6 +40,17 @@ pub(super) fn refuse_page(response: &Response) -> Result<(), LookupError> {
     }
 }
 
+/// Fails if the response is no readable stream of events.
+pub(super) fn expect_event_stream(response: &Response) -> Result<(), LookupError> {
+    if media_type(response).as_deref() != Some("text/event-stream") {
+        return Err(invalid(response, "the answer is not a stream of events"));
+    }
+    if is_encoded(response) {
+        return Err(invalid(response, "the answer is compressed"));
+    }
+    Ok(())
+}
+
 fn is_json(response: &Response) -> bool {
     media_type(response).is_some_and(|essence| {
         essence == "application/json"

@@ -5,6 +5,7 @@ mod body;
 mod budget;
 mod builder;
 mod cached_token;
+mod changes;
 mod request;
 mod token;
 
@@ -21,6 +22,7 @@ use address::Base;
 use budget::RetryBudget;
 pub use builder::{HttpLookupBuilder, HttpLookupError};
 pub use cached_token::{CachedToken, IssuedToken, TokenIssuer};
+pub(crate) use changes::{ChangeStream, Unopened};
 pub use token::{AfterRefusal, StaticToken, TokenError, TokenProvider};
 
 /// Asks the billing service who has which subscription.
@@ -117,4 +119,4 @@ impl fmt::Debug for HttpLookup {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a service says about when to come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ComeBack {
+pub(super) enum ComeBack {
     /// Nothing.
     Unsaid,
     /// After this time.
@@ -28,9 +28,9 @@ enum ComeBack {
 }
 
 /// What happened to an attempt that brought no answer.
-struct Setback {
-    error: LookupError,
-    come_back: ComeBack,
+pub(super) struct Setback {
+    pub(super) error: LookupError,
+    pub(super) come_back: ComeBack,
 }
 
 impl Inner {
@@ -68,7 +68,7 @@ impl Inner {
         }
     }
 
-    async fn token(&self) -> Result<Option<SecretString>, LookupError> {
+    pub(super) async fn token(&self) -> Result<Option<SecretString>, LookupError> {
         let Some(tokens) = &self.tokens else {
             return Ok(None);
         };
@@ -78,7 +78,7 @@ impl Inner {
         }
     }
 
-    fn renews(&self, token: Option<&SecretString>) -> bool {
+    pub(super) fn renews(&self, token: Option<&SecretString>) -> bool {
         match (&self.tokens, token) {
             (Some(tokens), Some(token)) => tokens.refused(token) == AfterRefusal::TryAgain,
             _ => false,
@@ -91,19 +91,11 @@ impl Inner {
         url: &Url,
         token: Option<&SecretString>,
     ) -> Result<Option<Subscription>, Setback> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(token) = token {
-            headers.insert(AUTHORIZATION, bearer(token)?);
-        }
+        let headers = headers("application/json", token)?;
         let request = self.client.get(url.clone()).headers(headers);
         let response = request.send().await.map_err(transport_error)?;
+        refuse_redirected(&response, url)?;
         let status = response.status();
-        if response.url() != url {
-            return Err(LookupError::new(LookupErrorKind::Unavailable)
-                .with_source("the client followed a redirect")
-                .into());
-        }
         match status {
             StatusCode::OK => Ok(read(subject, response).await?),
             StatusCode::NOT_FOUND => {
@@ -113,6 +105,28 @@ impl Inner {
             _ => Err(refusal(status, response.headers())),
         }
     }
+}
+
+/// The headers of every request.
+pub(super) fn headers(
+    accept: &'static str,
+    token: Option<&SecretString>,
+) -> Result<HeaderMap, LookupError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    if let Some(token) = token {
+        headers.insert(AUTHORIZATION, bearer(token)?);
+    }
+    Ok(headers)
+}
+
+/// Fails if the response comes from elsewhere: a client that was given may follow redirects.
+pub(super) fn refuse_redirected(response: &Response, url: &Url) -> Result<(), LookupError> {
+    if response.url() == url {
+        return Ok(());
+    }
+    Err(LookupError::new(LookupErrorKind::Unavailable)
+        .with_source("the client followed a redirect"))
 }
 
 async fn read(subject: &Subject, response: Response) -> Result<Option<Subscription>, LookupError> {
@@ -128,7 +142,8 @@ async fn read(subject: &Subject, response: Response) -> Result<Option<Subscripti
     }
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap) -> Setback {
+/// What a status that brings no answer means.
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Setback {
     let kind = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => LookupErrorKind::Unauthorized,
         StatusCode::TOO_MANY_REQUESTS => LookupErrorKind::Throttled,

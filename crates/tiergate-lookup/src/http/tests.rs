@@ -1,6 +1,6 @@
 //! The client against a server that misbehaves in every way it can, over real sockets.
 
-mod server;
+pub(crate) mod server;
 
 mod answers;
 mod faults;

@@ -13,7 +13,7 @@ pub struct WireError {
 const SAFE_BEGINNINGS: [&str; 3] = ["field `", "missing field `", "duplicate field `"];
 
 impl WireError {
-    pub(super) fn new(message: impl Into<Box<str>>) -> Self {
+    pub(crate) fn new(message: impl Into<Box<str>>) -> Self {
         Self {
             message: message.into(),
         }

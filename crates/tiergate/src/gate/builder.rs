@@ -5,6 +5,8 @@ use tiergate_clock::{Clock, SystemClock};
 use tiergate_core::Catalog;
 use tiergate_core::decision::Policy;
 use tiergate_lookup::{CacheConfig, CachedLookup, SubscriptionLookup};
+#[cfg(feature = "http-client")]
+use tiergate_lookup::{FollowError, HttpLookup};
 use tiergate_usage::{MemoryUsage, UsageStore};
 
 use super::live::LiveCatalog;
@@ -33,6 +35,8 @@ pub struct TierGateBuilder {
 enum Lookup {
     Plain(Arc<dyn SubscriptionLookup>),
     Cached(CachedLookup),
+    #[cfg(feature = "http-client")]
+    Live(HttpLookup),
 }
 
 impl std::fmt::Debug for Lookup {
@@ -40,6 +44,8 @@ impl std::fmt::Debug for Lookup {
         f.write_str(match self {
             Self::Plain(_) => "<lookup>",
             Self::Cached(_) => "<cached lookup>",
+            #[cfg(feature = "http-client")]
+            Self::Live(_) => "<live lookup>",
         })
     }
 }
@@ -51,6 +57,10 @@ pub enum BuildError {
     /// Nothing says who has which tier.
     #[error("a gate needs a lookup, give it one with `lookup`, for example an `HttpLookup`")]
     NoLookup,
+    /// The changes of the billing service cannot be followed.
+    #[cfg(feature = "http-client")]
+    #[error(transparent)]
+    Follow(#[from] FollowError),
 }
 
 impl TierGateBuilder {
@@ -74,6 +84,34 @@ impl TierGateBuilder {
         self
     }
 
+    /// Asks the billing service behind `lookup` who has which tier, through a cache, and follows the
+    /// changes that it tells of: a new plan, or the end of one, holds at once instead of when the
+    /// cached answer grows old. See [`CachedLookup::follow`] for what is promised.
+    ///
+    /// That goes on until the last clone of the gate is dropped; the layers and handles that a gate
+    /// made hold a clone. [`TierGate::following`] tells how it goes, and hears of a new catalog.
+    ///
+    /// The gate must be built inside a tokio runtime.
+    ///
+    /// ```
+    /// use tiergate::testing::platform_catalog;
+    /// use tiergate::{HttpLookup, TierGate};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = TierGate::builder(platform_catalog())
+    ///     .live_lookup(HttpLookup::new("http://127.0.0.1:3001")?)
+    ///     .build()?;
+    /// assert!(gate.following().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http-client")]
+    pub fn live_lookup(mut self, lookup: HttpLookup) -> Self {
+        self.lookup = Some(Lookup::Live(lookup));
+        self
+    }
+
     /// Asks a cache that was made elsewhere, for example to share it between gates. It keeps its
     /// own configuration and clock.
     pub fn cached_lookup(mut self, lookup: CachedLookup) -> Self {
@@ -81,7 +119,7 @@ impl TierGateBuilder {
         self
     }
 
-    /// Configures the cache in front of [`lookup`](Self::lookup).
+    /// Configures the cache in front of `lookup` or `live_lookup`.
     pub fn cache(mut self, config: CacheConfig) -> Self {
         self.cache = config;
         self
@@ -131,13 +169,21 @@ impl TierGateBuilder {
     ///
     /// # Errors
     ///
-    /// When it has no lookup.
+    /// When it has no lookup; with `live_lookup`, outside of a tokio runtime.
     pub fn build(self) -> Result<TierGate, BuildError> {
+        let clock = Arc::clone(&self.clock);
+        let cached = |lookup| CachedLookup::new(lookup, self.cache, clock);
+        #[cfg(feature = "http-client")]
+        let mut following = None;
         let lookup = match self.lookup {
-            Some(Lookup::Plain(lookup)) => {
-                CachedLookup::new(lookup, self.cache, Arc::clone(&self.clock))
-            }
+            Some(Lookup::Plain(lookup)) => cached(lookup),
             Some(Lookup::Cached(lookup)) => lookup,
+            #[cfg(feature = "http-client")]
+            Some(Lookup::Live(source)) => {
+                let lookup = cached(Arc::new(source.clone()));
+                following = Some(lookup.follow(&source)?);
+                lookup
+            }
             None => return Err(BuildError::NoLookup),
         };
         let usage = self
@@ -148,6 +194,8 @@ impl TierGateBuilder {
                 id: GateId::new(),
                 catalog: LiveCatalog::new(self.catalog),
                 lookup,
+                #[cfg(feature = "http-client")]
+                following,
                 usage,
                 clock: self.clock,
                 policy: self.policy,
@@ -158,5 +206,29 @@ impl TierGateBuilder {
                 observer: Observer::default(),
             }),
         })
+    }
+}
+
+#[cfg(all(test, feature = "http-client", feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::testing::platform_catalog;
+
+    #[test]
+    fn a_gate_that_follows_changes_is_built_inside_a_runtime() {
+        let build = || {
+            let lookup = HttpLookup::new("http://127.0.0.1:1").unwrap();
+            TierGate::builder(platform_catalog())
+                .live_lookup(lookup)
+                .build()
+        };
+        let error = build().unwrap_err();
+        assert!(error.to_string().contains("tokio runtime"), "{error}");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let gate = runtime.block_on(async { build() }).unwrap();
+        assert!(gate.following().is_some());
     }
 }

@@ -32,6 +32,8 @@ use tiergate_core::catalog::{UnknownFeatureError, UnknownTierError};
 use tiergate_core::decision::Policy;
 use tiergate_core::{Catalog, FeatureId, TierId};
 use tiergate_lookup::CachedLookup;
+#[cfg(feature = "http-client")]
+use tiergate_lookup::Following;
 use tiergate_usage::UsageStore;
 
 use crate::denial::Renderer;
@@ -65,6 +67,8 @@ struct Inner {
     id: GateId,
     catalog: LiveCatalog,
     lookup: CachedLookup,
+    #[cfg(feature = "http-client")]
+    following: Option<Following>,
     usage: Arc<dyn UsageStore>,
     clock: Arc<dyn Clock>,
     policy: Policy,
@@ -102,6 +106,14 @@ impl TierGate {
     #[must_use]
     pub fn lookup(&self) -> &CachedLookup {
         &self.inner.lookup
+    }
+
+    /// How the changes of the billing service are followed, if the gate was built with
+    /// [`live_lookup`](TierGateBuilder::live_lookup).
+    #[cfg(feature = "http-client")]
+    #[must_use]
+    pub fn following(&self) -> Option<&Following> {
+        self.inner.following.as_ref()
     }
 
     /// The store of usage.

@@ -46,6 +46,10 @@ impl Store for CheckedStore {
         self.0.lock().unwrap().get(subject).cloned()
     }
 
+    fn contains(&self, subject: &Subject) -> bool {
+        self.0.lock().unwrap().contains_key(subject)
+    }
+
     fn put(&self, subject: &Subject, entry: Arc<Entry>) {
         self.0.lock().unwrap().insert(subject.clone(), entry);
     }
@@ -147,6 +151,13 @@ impl World {
         self.0
             .board
             .push(&ada(), known, self.now(), Dice::showing(0.5));
+    }
+
+    fn overhear(&self, subscription: Subscription) {
+        let known = Known::Found(Arc::new(subscription));
+        self.0
+            .board
+            .overhear(&ada(), known, self.now(), Dice::showing(0.5));
     }
 
     fn changes_to(&self, tier: &str) {
@@ -275,5 +286,55 @@ fn changes_from_all_sides_leave_nobody_waiting() {
         }
         let left = world.0.board.in_shard(&ada(), |shard| shard.len());
         assert_eq!(left, 0);
+    });
+}
+
+#[test]
+fn nobody_is_denied_by_what_was_read_before_a_doubt() {
+    check(|| {
+        let world = World::new(record("old"));
+        let askers = [
+            world.spawn(|world| world.ask(Want::Any)),
+            world.spawn(|world| world.ask(Want::Confirmation)),
+        ];
+        let doubter = world.spawn(|world| {
+            world.changes_to("new");
+            world.0.board.doubt();
+            assert_eq!(world.ask(Want::Confirmation), "new");
+        });
+        for asker in askers {
+            let told = asker.join().unwrap();
+            assert!(matches!(told.as_str(), "old" | "new"), "{told}");
+        }
+        doubter.join().unwrap();
+        assert_eq!(world.ask(Want::Refresh), "new");
+        assert_eq!(world.holds(), "new");
+    });
+}
+
+/// The source has replaced one record by another twice, and the changes are told late, in their
+/// order, while somebody asks.
+#[test]
+fn nobody_is_denied_by_changes_that_are_told_late() {
+    check(|| {
+        let world = World::new(record("old").with_version(1));
+        world.ask(Want::Any);
+        // Too old to deny by.
+        world.0.clock.advance(std::time::Duration::from_secs(3));
+        *world.0.source.lock().unwrap() = record("new").with_id("sub_3").with_version(1);
+        let asker = world.spawn(|world| world.ask(Want::Confirmation));
+        let teller = world.spawn(|world| {
+            for change in [
+                record("ended").with_id("sub_2").with_version(9),
+                record("new").with_id("sub_3").with_version(1),
+            ] {
+                world.overhear(change);
+            }
+            assert_eq!(world.holds(), "new");
+        });
+        assert_eq!(asker.join().unwrap(), "new");
+        teller.join().unwrap();
+        assert_eq!(world.ask(Want::Confirmation), "new");
+        assert_eq!(world.holds(), "new");
     });
 }

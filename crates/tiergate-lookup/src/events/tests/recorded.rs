@@ -8,7 +8,7 @@ use metrics::{
 
 /// Keeps the last value of every series, and the sum of counters and histograms' samples.
 #[derive(Clone, Default)]
-struct Series(Arc<Mutex<BTreeMap<String, f64>>>);
+pub(crate) struct Series(Arc<Mutex<BTreeMap<String, f64>>>);
 
 struct One {
     name: String,
@@ -16,6 +16,11 @@ struct One {
 }
 
 impl Series {
+    /// Every series with its value.
+    pub(crate) fn seen(&self) -> BTreeMap<String, f64> {
+        self.0.lock().unwrap().clone()
+    }
+
     fn one(&self, key: &Key) -> Arc<One> {
         let labels: Vec<_> = key
             .labels()
@@ -100,13 +105,14 @@ fn the_metrics_are_those_that_are_documented_and_their_labels_are_bounded() {
             .unwrap()
             .block_on(super::everything());
     });
-    let seen = series.0.lock().unwrap();
+    let seen = series.seen();
     let expected = [
         ("tiergate_cache_age_seconds{}", 2.0),
         ("tiergate_cache_discarded_total{}", 1.0),
         ("tiergate_cache_refreshes_skipped_total{}", 1.0),
         ("tiergate_cache_requests_total{result=miss}", 24.0),
         ("tiergate_cache_requests_total{result=stale}", 2.0),
+        ("tiergate_cache_revalidations_total{}", 1.0),
         ("tiergate_circuit_open{}", 0.0),
         ("tiergate_lookup_seconds{}", 24.0),
         ("tiergate_lookups_total{outcome=interrupted}", 1.0),

@@ -8,14 +8,14 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{Answer, HttpLookup, HttpLookupBuilder, SubscriptionLookup};
 
 /// A server that reads one request from each connection, and then does what the test wants.
-pub(super) struct Server {
-    pub(super) base: String,
+pub(crate) struct Server {
+    pub(crate) base: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Serves each connection with `serve`, which is told its number from 0 on and the request.
-    pub(super) async fn start<F, Fut>(serve: F) -> Self
+    pub(crate) async fn start<F, Fut>(serve: F) -> Self
     where
         F: Fn(usize, String, TcpStream) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send,
@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Answers every request with these bytes and closes.
-    pub(super) async fn saying(response: impl Into<Vec<u8>>) -> Self {
+    pub(crate) async fn saying(response: impl Into<Vec<u8>>) -> Self {
         let response = Arc::new(response.into());
         Self::start(move |_, _, mut stream| {
             let response = Arc::clone(&response);
@@ -57,19 +57,19 @@ impl Server {
         .await
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
     /// A builder for a lookup here, with a deadline that a loaded machine does not miss.
-    pub(super) fn builder(&self) -> HttpLookupBuilder {
+    pub(crate) fn builder(&self) -> HttpLookupBuilder {
         HttpLookup::builder(&self.base)
             .deadline(std::time::Duration::from_secs(20))
             .connect_timeout(std::time::Duration::from_secs(10))
     }
 
     /// What a lookup of `user:ada` says: the tier, `-`, or the failure's kind.
-    pub(super) async fn asked(&self) -> String {
+    pub(crate) async fn asked(&self) -> String {
         told(&self.builder().build().unwrap().lookup(&ada()).await)
     }
 }
@@ -82,27 +82,27 @@ async fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-pub(super) fn response(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn response(status: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
         body.len()
     )
 }
 
-pub(super) fn json(status: &str, body: &str) -> String {
+pub(crate) fn json(status: &str, body: &str) -> String {
     response(status, "content-type: application/json\r\n", body)
 }
 
-pub(super) fn pro() -> String {
+pub(crate) fn pro() -> String {
     let record = Subscription::new(ada(), "pro", SubscriptionStatus::Active);
     json("200 OK", &crate::wire::to_envelope(&record).to_string())
 }
 
-pub(super) fn ada() -> Subject {
+pub(crate) fn ada() -> Subject {
     Subject::user("ada")
 }
 
-pub(super) fn told(answer: &Answer) -> String {
+pub(crate) fn told(answer: &Answer) -> String {
     match answer {
         Answer::Found(subscription) => subscription.tier.to_string(),
         Answer::Missing => "-".to_owned(),
