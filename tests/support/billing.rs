@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::wire::Connection;
-use crate::{wire, within};
+use crate::{changes, wire, within};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -63,6 +63,7 @@ struct Shared {
     subscriptions: Mutex<HashMap<Subject, Subscription>>,
     received: watch::Sender<Vec<Received>>,
     let_go: watch::Sender<u64>,
+    changes: changes::Sender,
 }
 
 impl Billing {
@@ -81,6 +82,7 @@ impl Billing {
                 subscriptions: Mutex::default(),
                 received: watch::Sender::default(),
                 let_go: watch::Sender::default(),
+                changes: changes::Sender::new(changes::ROOM),
             }),
             running: Mutex::default(),
             _port: port,
@@ -105,6 +107,20 @@ impl Billing {
             .lock()
             .unwrap()
             .insert(subject, subscription);
+    }
+
+    /// Gives a subject a subscription, and tells whoever follows the changes.
+    pub fn announce(&self, subscription: Subscription) {
+        let event = changes::event(&subscription);
+        self.subscribe(subscription);
+        // Nobody may be listening.
+        let _ = self.shared.changes.send(event);
+    }
+
+    /// How many follow the changes.
+    #[must_use]
+    pub fn followers(&self) -> usize {
+        self.shared.changes.receiver_count()
     }
 
     /// Does this with every request from now on.
@@ -208,6 +224,11 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     stream.set_nodelay(true).unwrap();
     let mut stream = Connection::new(stream);
     while let Some(received) = wire::read_request(&mut stream).await {
+        if received.path == changes::PATH {
+            // No lookup: it does not count as one.
+            changes::tell(stream, shared.changes.subscribe()).await;
+            return;
+        }
         let act = shared.act.lock().unwrap().clone();
         let mut gate = shared.let_go.subscribe();
         gate.mark_unchanged();

@@ -165,10 +165,20 @@ impl Ask {
     /// # Panics
     ///
     /// When it is none.
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub fn header(self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        let name = HeaderName::from_static(name);
+        self.header_of(HeaderName::from_static(name), value)
+    }
+
+    /// Adds a header that was read already.
+    pub fn header_of(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.request.headers_mut().append(name, value);
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        *self.request.body_mut() = Full::new(body.into());
         self
     }
 

@@ -1,7 +1,9 @@
-//! What the scenarios share: a billing service that misbehaves on command, a server to guard, a
-//! client to ask it, and ways to wait that always end.
+//! What the scenarios share: a billing server that misbehaves on command, a server to guard, a
+//! client to ask it, and ways to wait that always end. For the billing service itself: a database
+//! server, the program as a process, its contract, tokens for its callers, and programs of others
+//! that know the same standards.
 //!
-//! Everything listens on loopback, on a port that the system chose.
+//! Everything listens on loopback, on a port that nobody else has. No process outlives the tests.
 
 #![expect(
     clippy::expect_used,
@@ -11,20 +13,51 @@
 )]
 
 mod billing;
+mod binary;
+mod cached;
+mod changes;
 mod client;
 mod gates;
+mod guard;
+mod guarded;
 mod identity;
+mod installed;
 mod log;
+mod node;
+pub mod openapi;
+mod output;
+mod ports;
+mod postgres;
+mod program;
+mod python;
 mod room;
+mod schemathesis;
 mod server;
+mod service;
+mod stripe;
+mod target;
+pub mod tokens;
+mod tool;
 mod waiting;
 mod wire;
 
 pub use billing::{Act, Billing, Received};
 pub use client::{Ask, Client, Reply, Visitor};
 pub use gates::{active, gate_on, http_gate, limited, metered_gate, patient_cache, patient_lookup};
+pub use guarded::Guarded;
 pub use identity::{ORGANIZATION, USER, authenticate, signed_in};
+pub use installed::Absence;
 pub use log::{Log, Seen};
+pub use node::Node;
+pub use openapi::Contract;
+pub use postgres::{Durability, Installation, Postgres, Shutdown};
+pub use program::{Launch, Program, announced};
+pub use python::Python;
 pub use room::Room;
+pub use schemathesis::{Check, Effort, Report, schemathesis, schemathesis_with};
 pub use server::Server;
-pub use waiting::{eventually, within};
+pub use service::{Rows, Service, Store, Trial, fresh_key};
+pub use stripe::{Happening, Stripe, StripeEvent, StripeSubscription};
+pub use tokens::{Mint, Token};
+pub use tool::Finished;
+pub use waiting::{eventually, eventually_in, within};
