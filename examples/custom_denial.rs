@@ -26,7 +26,7 @@ const PRICING: &str = "https://example.com/pricing";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    demo::run(8080, serve).await
+    demo::run(8080, &[], serve).await
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! What every server among the examples needs around the part that it shows: its arguments, its
 //! listener, its end.
 
+use std::cell::OnceCell;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +14,9 @@ const HELP: &str = "\
 --catalog PATH  read this catalog in place of feature-flags.yaml
 --help          print this";
 
+/// An option that only one example has: its name, a line of help, and where its value is put.
+pub(crate) type Extra<'a> = (&'static str, &'static str, &'a OnceCell<String>);
+
 /// What the command line asks for.
 pub(crate) struct Arguments {
     pub(crate) port: u16,
@@ -21,18 +25,21 @@ pub(crate) struct Arguments {
 
 /// Reads the command line and runs `serve` with it. The exit code is 2 for arguments that make no
 /// sense, and 1 for anything that goes wrong later.
-pub(crate) async fn run<F>(default_port: u16, serve: F) -> ExitCode
+pub(crate) async fn run<F>(default_port: u16, extras: &[Extra<'_>], serve: F) -> ExitCode
 where
     F: AsyncFnOnce(Arguments) -> Result<(), Box<dyn Error>>,
 {
-    let arguments = match read(default_port, std::env::args().skip(1)) {
+    let help = extras.iter().fold(HELP.to_owned(), |help, (_, line, _)| {
+        format!("{help}\n{line}")
+    });
+    let arguments = match read(default_port, extras, std::env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            println!("{HELP}");
+            println!("{help}");
             return ExitCode::SUCCESS;
         }
         Err(mistake) => {
-            eprintln!("error: {mistake}\n\n{HELP}");
+            eprintln!("error: {mistake}\n\n{help}");
             return ExitCode::from(2);
         }
     };
@@ -71,6 +78,7 @@ pub(crate) async fn interrupted() {
 
 fn read(
     default_port: u16,
+    extras: &[Extra<'_>],
     mut words: impl Iterator<Item = String>,
 ) -> Result<Option<Arguments>, String> {
     let mut arguments = Arguments {
@@ -82,7 +90,14 @@ fn read(
             "--help" => return Ok(None),
             "--port" => arguments.port = number(&value(&word, words.next())?)?,
             "--catalog" => arguments.catalog = value(&word, words.next())?.into(),
-            other => return Err(format!("`{other}` is no argument of this program")),
+            other => match extras.iter().find(|(name, ..)| *name == other) {
+                Some((name, _, place)) => {
+                    if place.set(value(name, words.next())?).is_err() {
+                        return Err(format!("`{name}` is there twice"));
+                    }
+                }
+                None => return Err(format!("`{other}` is no argument of this program")),
+            },
         }
     }
     Ok(Some(arguments))

@@ -30,7 +30,7 @@ type Body = BoxBody<Bytes, Infallible>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    demo::run(8080, serve).await
+    demo::run(8080, &[], serve).await
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -24,7 +24,7 @@ const SUBSCRIBERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/subscribers.json
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    demo::run(8080, serve).await
+    demo::run(8080, &[], serve).await
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {

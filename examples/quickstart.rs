@@ -1,77 +1,151 @@
-//! A service whose routes are guarded by tier, feature and limit, with a billing service to ask.
+//! A service whose routes are guarded by tier, feature and limit, and the billing service that it asks.
 //!
 //! ```console
 //! $ cargo run -p tiergate-examples --example quickstart
 //! ```
 //!
-//! It prints what to try. Both servers run in this one process and listen on this machine only.
+//! It prints what to try. Both servers run in this one process and listen on this machine only. With
+//! `--billing URL` the guarded service alone runs here, and asks a billing service that runs elsewhere.
 
-mod billing_stand_in;
+mod billing_client;
 mod demo;
+mod own_billing;
 mod quickstart_guide;
+mod quickstart_subscribers;
 mod sign_in;
+mod tokens;
 
+use std::cell::OnceCell;
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Extensions, HeaderName, StatusCode};
-use tiergate::lookup::StaticLookup;
+use tiergate::lookup::StaticToken;
 use tiergate::request::FromExtensions;
 use tiergate::{Access, Catalog, HttpLookup, Principal, TierGate};
+use tiergate_stripe::WebhookSecrets;
 use tower::util::MapRequestLayer;
 
+use billing_client::BillingClient;
 use demo::Arguments;
+use own_billing::OwnBilling;
+use tokens::IdentityProvider;
 
-const SUBSCRIBERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/subscribers.json");
+const BILLING_HELP: &str = "\
+--billing URL   ask the billing service there, and show it the token in TIERGATE_TOKEN";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
         .init();
-    demo::run(8080, serve).await
+    let billing = OnceCell::new();
+    let extras = [("--billing", BILLING_HELP, &billing)];
+    demo::run(8080, &extras, async |arguments| {
+        serve(arguments, billing.get()).await
+    })
+    .await
 }
 
-async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+async fn serve(arguments: Arguments, billing: Option<&String>) -> Result<(), Box<dyn Error>> {
     let listener = demo::listen(arguments.port).await?;
     let address = listener.local_addr()?;
-
-    let billing_listener = demo::listen(next_port(arguments.port)?).await?;
-    let billing = billing_listener.local_addr()?;
-    let billing_server =
-        billing_stand_in::serve(billing_listener, StaticLookup::from_path(SUBSCRIBERS)?);
+    let catalog = Catalog::from_path(&arguments.catalog)?;
+    let own = match billing {
+        None => Some(open_billing(catalog.clone(), next_port(arguments.port)?).await?),
+        Some(_) => None,
+    };
+    let (url, token) = match (&own, billing) {
+        (Some((billing, identity)), _) => (
+            format!("http://{}", billing.address()),
+            identity.token("crm", &["service"])?,
+        ),
+        (None, url) => (
+            url.cloned().unwrap_or_default(),
+            std::env::var("TIERGATE_TOKEN").map_err(|_| NO_TOKEN)?,
+        ),
+    };
 
     // Here it begins. A gate is a catalog of what each tier gives, and a lookup of who has which.
-    let gate = TierGate::builder(Catalog::from_path(&arguments.catalog)?)
-        .lookup(HttpLookup::new(&format!("http://{billing}"))?)
+    let lookup = HttpLookup::builder(&url)
+        .token(StaticToken::new(token))
+        .build()?;
+    let gate = TierGate::builder(catalog)
+        .live_lookup(lookup)
         .subject(
             FromExtensions::new().organization_header(HeaderName::from_static("x-organization-id")),
         )
         .build()?;
     let watcher = gate.watch_catalog(&arguments.catalog, Duration::from_secs(1));
 
-    let application = application(&gate)?;
+    let mut application = application(&gate)?;
 
     println!("application  http://{address}");
-    println!("billing      http://{billing} (a stand-in that answers from {SUBSCRIBERS})");
+    println!("billing      {url}");
     println!(
         "catalog      {} (watched: save it, and it is in force)",
         arguments.catalog.display()
     );
-    quickstart_guide::print(address, billing);
-
-    let server = axum::serve(listener, application).with_graceful_shutdown(demo::interrupted());
-    tokio::select! {
-        ended = server.into_future() => ended?,
-        ended = billing_server => match ended? {},
+    match own {
+        Some((billing, identity)) => {
+            quickstart_guide::print(address, billing.address(), &identity.token("fay", &[])?);
+            application = application.merge(switch(billing));
+        }
+        None => quickstart_guide::print_for_running(address, &url),
     }
+
+    axum::serve(listener, application)
+        .with_graceful_shutdown(demo::interrupted())
+        .await?;
     drop(watcher);
     println!("\nStopped.");
     Ok(())
+}
+
+const NO_TOKEN: &str = "TIERGATE_TOKEN is not set, so the billing service would not answer; \
+    `tiergate token --user crm --role service` prints one";
+
+/// A billing service in this process, with a few subscribers, and who signs tokens for it.
+async fn open_billing(
+    catalog: Catalog,
+    port: u16,
+) -> Result<(Arc<OwnBilling>, IdentityProvider), Box<dyn Error>> {
+    let identity = IdentityProvider::new();
+    // Nobody sends webhooks here.
+    let secrets = WebhookSecrets::parse(&format!("whsec_{}", uuid::Uuid::new_v4().simple()))?;
+    let billing = OwnBilling::start(catalog, port, identity.secret(), secrets).await?;
+    let client = BillingClient::new(billing.address())?;
+    quickstart_subscribers::subscribe_all(&client, &identity).await?;
+    Ok((Arc::new(billing), identity))
+}
+
+/// Switches billing off and on, to see what becomes of the application.
+fn switch(billing: Arc<OwnBilling>) -> Router {
+    Router::new()
+        .route("/demo/billing/stop", post(stop))
+        .route("/demo/billing/start", post(start))
+        .with_state(billing)
+}
+
+async fn stop(State(billing): State<Arc<OwnBilling>>) -> &'static str {
+    billing.stop().await;
+    "billing is down\n"
+}
+
+async fn start(State(billing): State<Arc<OwnBilling>>) -> Result<&'static str, StatusCode> {
+    match billing.resume().await {
+        Ok(()) => Ok("billing is up\n"),
+        Err(error) => {
+            tracing::error!(%error, "billing cannot be started again");
+            Err(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
 }
 
 fn application(gate: &TierGate) -> Result<Router, Box<dyn Error>> {

@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 
 use crate::demo;
 
-pub(crate) fn print(application: SocketAddr, billing: SocketAddr) {
+/// With a billing service in the same process, and subscribers that are known.
+pub(crate) fn print(application: SocketAddr, billing: SocketAddr, token_of_fay: &str) {
     println!("\nIn another terminal, from top to bottom:");
+    println!("\nFay's token, which billing asks for.\n  export FAY={token_of_fay}");
 
     let contacts = format!("http://{application}/api/crm/contacts");
     let execute = format!("-X POST http://{application}/api/workflows/execute");
     let brand = format!("-X POST http://{application}/api/branding/white-label");
     let notify = format!("-X POST http://{application}/api/notifications");
-    let is = |user: &str| format!("-H 'Authorization: Bearer demo-{user}'");
+    let switch = format!("-X POST http://{application}/demo/billing");
+    let subscribe = subscribe(&format!("http://{billing}"), "FAY");
 
     demo::print_guide(&[
         (
@@ -57,10 +60,16 @@ pub(crate) fn print(application: SocketAddr, billing: SocketAddr) {
         ),
         ("Free has not.", "200", format!("{notify} {}", is("fay"))),
         (
-            "Billing goes away.",
-            "200",
-            format!("-X POST http://{billing}/stop"),
+            "Fay subscribes to Pro, at the billing service.",
+            "201",
+            subscribe,
         ),
+        (
+            "What she has now holds at once.",
+            "200",
+            format!("{contacts} {}", is("fay")),
+        ),
+        ("Billing goes away.", "200", format!("{switch}/stop")),
         (
             "Pia is remembered.",
             "200",
@@ -76,15 +85,40 @@ pub(crate) fn print(application: SocketAddr, billing: SocketAddr) {
             "200",
             format!("{notify} {}", is("mia")),
         ),
-        (
-            "Billing comes back.",
-            "200",
-            format!("-X POST http://{billing}/start"),
-        ),
+        ("Billing comes back.", "200", format!("{switch}/start")),
         (
             "Pam is on Premium.",
             "200",
             format!("{contacts} {}", is("pam")),
         ),
     ]);
+}
+
+/// With a billing service that runs elsewhere: who has what there is not known here.
+pub(crate) fn print_for_running(application: SocketAddr, billing: &str) {
+    println!("\nIn another terminal, with Pia's token in TOKEN (`tiergate token --user pia`):");
+
+    let contacts = format!("http://{application}/api/crm/contacts {}", is("pia"));
+    demo::print_guide(&[
+        (
+            "Pia has not subscribed.",
+            "403 FEATURE_NOT_AVAILABLE",
+            contacts.clone(),
+        ),
+        ("She subscribes to Pro.", "201", subscribe(billing, "TOKEN")),
+        ("It holds at once.", "200", contacts),
+    ]);
+}
+
+/// For the application, where whoever says so is signed in.
+fn is(user: &str) -> String {
+    format!("-H 'Authorization: Bearer demo-{user}'")
+}
+
+/// For billing, which checks a token, here of a variable of the shell.
+fn subscribe(billing: &str, variable: &str) -> String {
+    format!(
+        "-X POST {billing}/api/subscriptions -H \"Authorization: Bearer ${variable}\" \
+         -H 'Content-Type: application/json' -d '{{\"tier\":\"pro\",\"billingCycle\":\"monthly\"}}'"
+    )
 }

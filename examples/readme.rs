@@ -25,3 +25,11 @@ pub mod lookup {}
 #[cfg(doctest)]
 #[doc = include_str!("../crates/tiergate-usage/README.md")]
 pub mod usage {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../crates/tiergate-stripe/README.md")]
+pub mod stripe {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../crates/tiergate-billing/README.md")]
+pub mod billing {}

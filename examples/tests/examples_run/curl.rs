@@ -9,11 +9,12 @@ use std::time::Duration;
 const RETRIES: usize = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// A command line: `curl [-i] [-X METHOD] [-H 'Name: value'] URL`, in any order.
+/// A command line: `curl [-i] [-X METHOD] [-H 'Name: value'] [-d 'body'] URL`, in any order.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Curl {
     method: String,
     headers: Vec<String>,
+    body: String,
     address: String,
     path: String,
     prints_head: bool,
@@ -36,6 +37,7 @@ impl Curl {
         let mut curl = Self {
             method: "GET".to_owned(),
             headers: Vec::new(),
+            body: String::new(),
             address: String::new(),
             path: String::new(),
             prints_head: false,
@@ -45,6 +47,7 @@ impl Curl {
                 "-i" => curl.prints_head = true,
                 "-X" => curl.method = words.next().expect("-X has a method"),
                 "-H" => curl.headers.push(words.next().expect("-H has a header")),
+                "-d" => curl.body = words.next().expect("-d has a body"),
                 url => {
                     let rest = url.strip_prefix("http://").unwrap_or_else(|| {
                         panic!("`{url}` in {line:?} is nothing that this test understands")
@@ -60,11 +63,13 @@ impl Curl {
     }
 
     /// Sends the request until `accept` takes the answer. An answer that asks to come back later is
-    /// followed, a few times, as on a machine that is busy elsewhere.
+    /// followed, a few times, as on a machine that is busy elsewhere. So is a refusal to read something:
+    /// a change that was just made takes a moment from one program to the other.
     pub(crate) fn run_until(&self, accept: impl Fn(&Answer) -> bool) -> Answer {
         for _ in 0..RETRIES {
             let answer = self.run();
-            if answer.status != 503 || accept(&answer) {
+            let may_change = answer.status == 503 || (answer.status == 403 && self.method == "GET");
+            if !may_change || accept(&answer) {
                 return answer;
             }
             thread::sleep(answer.retry_after().min(LONGEST_WAIT));
@@ -80,8 +85,13 @@ impl Curl {
             .iter()
             .map(|header| format!("{header}\r\n"))
             .collect();
+        let Self { body, .. } = self;
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Length: {length}\r\n"),
+        };
         let request = format!(
-            "{} {} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n{headers}\r\n",
+            "{} {} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n{length}{headers}\r\n{body}",
             self.method, self.path, self.address
         );
         stream
@@ -151,27 +161,34 @@ impl Answer {
     }
 }
 
-/// Splits a line as a shell would, as far as single quotes go.
+/// Splits a line as a shell would, as far as a word is quoted as a whole or not at all.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for (position, part) in line.split('\'').enumerate() {
-        if position % 2 == 0 {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        } else {
-            words.push(part.to_owned());
-        }
+    let mut rest = line.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = match first {
+            '\'' | '"' => rest[1..]
+                .split_once(first)
+                .unwrap_or_else(|| panic!("a quote without an end in {line:?}")),
+            _ => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
     }
     words
 }
 
 #[test]
 fn a_command_line_is_read_as_a_shell_reads_it() {
-    let curl = Curl::parse("curl -i -X POST http://127.0.0.1:8080/a/b -H 'X-Id: a b'");
+    let curl = Curl::parse(
+        "curl -i -X POST http://127.0.0.1:8080/a/b -H 'X-Id: a b' -H \"X-Name: c\" -d '{\"a\":1}'",
+    );
     assert_eq!(
         curl,
         Curl {
             method: "POST".to_owned(),
-            headers: vec!["X-Id: a b".to_owned()],
+            headers: vec!["X-Id: a b".to_owned(), "X-Name: c".to_owned()],
+            body: r#"{"a":1}"#.to_owned(),
             address: "127.0.0.1:8080".to_owned(),
             path: "/a/b".to_owned(),
             prints_head: true,

@@ -40,6 +40,13 @@ impl Server {
         Self::spawn(example, command(example).args(arguments).stderr(log))
     }
 
+    /// The same with more arguments, and a variable in its environment.
+    pub(crate) fn start_in(example: &str, arguments: &[&str], variable: (&str, &str)) -> Self {
+        let mut command = command(example);
+        let command = command.env(variable.0, variable.1).args(arguments);
+        Self::spawn(example, command.stderr(Stdio::null()))
+    }
+
     fn spawn(example: &str, command: &mut Command) -> Self {
         let mut child = command
             .args(["--port", "0"])
@@ -77,6 +84,22 @@ impl Server {
             .find_map(|line| line.strip_prefix(name)?.trim().strip_prefix("http://"))
             .and_then(|rest| rest.split(' ').next())
             .unwrap_or_else(|| panic!("no address of `{name}` in {:?}", self.guide))
+    }
+
+    /// A command with the variables filled in that the guide tells its user to set.
+    pub(crate) fn filled_in(&self, command: &str) -> String {
+        let set = self
+            .guide
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("export ")?.split_once('='));
+        let command = set.fold(command.to_owned(), |command, (name, value)| {
+            command.replace(&format!("${name}"), value)
+        });
+        assert!(
+            !command.contains('$'),
+            "nobody said what to put in {command:?}"
+        );
+        command
     }
 
     /// What it tells its user to try, in order.
@@ -142,6 +165,8 @@ fn command(example: &str) -> Command {
     let mut command = Command::new(path);
     // From a directory of no meaning: the examples find their files wherever they are started.
     command.current_dir(env::temp_dir());
+    // What the shell of whoever runs the tests has set is not meant for them.
+    command.env_remove("TIERGATE_TOKEN");
     command
 }
 

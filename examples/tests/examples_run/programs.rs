@@ -13,7 +13,7 @@ fn try_everything(example: &str) {
     let steps = server.steps();
     assert!(steps.len() >= 3, "`{example}` proposes only {steps:?}");
     for step in steps {
-        let curl = Curl::parse(&step.curl);
+        let curl = Curl::parse(&server.filled_in(&step.curl));
         for expectation in step.expectations {
             let answer = curl.run_until(|answer| answer.is(&expectation));
             assert!(
@@ -70,6 +70,41 @@ fn programmatic_prints_what_it_should() {
 }
 
 #[test]
+fn platform_goes_through_every_change_and_says_how_long_each_took() {
+    let output = output("platform", &[]);
+    let printed = String::from_utf8(output.stdout).expect("it prints text");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{complaints}");
+    let steps: Vec<&str> = printed
+        .lines()
+        .filter_map(|line| {
+            let (took, what) = line.split_once(" ms  ")?;
+            took.trim().parse::<f64>().expect("it is a number");
+            Some(what.split(" (").next().unwrap_or(what))
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "billing and the service it guards are up",
+            "Ada is on Free: the CRM is refused",
+            "Ada subscribes to Pro, at the billing service",
+            "the CRM lets her in",
+            "Ada executes three workflows",
+            "they are recorded, sent twice and counted once",
+            "Bob is on Free: the CRM is refused",
+            "Bob pays at Stripe, whose webhook is taken in",
+            "the CRM lets him in",
+            "Ada cancels, at once",
+            "the CRM is refused",
+            "billing is down: Bob is remembered, and let in",
+            "of Cem nothing is known: try again, says the CRM",
+            "billing is up again",
+        ]
+    );
+}
+
+#[test]
 fn no_example_is_left_out() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let manifest = std::fs::read_to_string(manifest).expect("the manifest can be read");
@@ -79,7 +114,7 @@ fn no_example_is_left_out() {
         .filter_map(|section| section.trim().strip_prefix("name = \"")?.split('"').next())
         .collect();
     let mut run = SERVERS.to_vec();
-    run.push("programmatic");
+    run.extend(["programmatic", "platform"]);
     examples.sort_unstable();
     run.sort_unstable();
     assert_eq!(examples, run);

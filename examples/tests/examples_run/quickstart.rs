@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::curl::Curl;
-use crate::process::Server;
+use crate::process::{Server, output};
 
 /// How often something is looked for that takes its time, a tenth of a second apart.
 const PATIENCE: usize = 200;
@@ -82,10 +82,10 @@ fn a_saved_catalog_is_in_force_and_a_broken_one_is_not() {
 #[test]
 fn whoever_is_remembered_is_served_while_billing_is_down() {
     let server = Server::start("quickstart");
-    let billing = server.address("billing").to_owned();
+    let switch = format!("http://{}/demo/billing", server.address("application"));
     let pia = contacts_of(&server, "pia");
     wait_for(&pia, "200");
-    Curl::parse(&format!("curl -X POST http://{billing}/stop")).run();
+    Curl::parse(&format!("curl -X POST {switch}/stop")).run();
 
     assert!(pia.run().is("200"));
     let stranger = contacts_of(&server, "mia").run();
@@ -93,36 +93,65 @@ fn whoever_is_remembered_is_served_while_billing_is_down() {
     assert!(stranger.header("retry-after").is_some());
     assert!(!stranger.body.contains("requiredTier"));
 
-    Curl::parse(&format!("curl -X POST http://{billing}/start")).run();
+    Curl::parse(&format!("curl -X POST {switch}/start")).run();
     wait_for(&contacts_of(&server, "mia"), "200");
 }
 
 #[test]
-fn billing_answers_as_its_contract_says() {
+fn billing_shows_everybody_what_is_theirs_and_nobody_elses() {
     let server = Server::start("quickstart");
     let billing = server.address("billing");
-    let get = |path: &str| Curl::parse(&format!("curl http://{billing}{path}")).run();
+    let get = |user: &str| {
+        let command = format!(
+            "curl http://{billing}/api/subscriptions/user/{user} -H \"Authorization: Bearer $FAY\""
+        );
+        Curl::parse(&server.filled_in(&command)).run()
+    };
+    let fay = get("fay");
+    assert_eq!(fay.header("content-type"), Some("application/json"));
+    let fay: serde_json::Value = serde_json::from_str(&fay.body).expect("it is JSON");
+    assert_eq!(fay["success"], true);
+    assert_eq!(fay["data"]["tier"], "free");
+    assert!(get("pia").is("404 NOT_FOUND"));
+    let nobody = Curl::parse(&format!("curl http://{billing}/api/subscriptions/user/fay"));
+    assert!(nobody.run().is("401 UNAUTHORIZED"));
+}
 
-    let lou = get("/api/subscriptions/user/lou");
-    assert_eq!(lou.header("content-type"), Some("application/json"));
-    let lou: serde_json::Value = serde_json::from_str(&lou.body).expect("it is JSON");
-    assert_eq!(lou["success"], true);
-    assert_eq!(lou["data"]["tier"], "pro");
-    assert_eq!(lou["data"]["overrides"][0]["value"], 3);
+/// The guarded service of one quickstart asks the billing service of another.
+#[test]
+fn it_asks_the_billing_service_that_it_is_told_of() {
+    let first = Server::start("quickstart");
+    let billing = format!("http://{}", first.address("billing"));
+    let token = first.filled_in("$FAY");
+    let second = Server::start_in(
+        "quickstart",
+        &["--billing", &billing],
+        ("TIERGATE_TOKEN", &token),
+    );
+    assert_eq!(second.address("billing"), first.address("billing"));
+    // Her token reads what is hers: for herself, the other service is as good as any.
+    let fay = contacts_of(&second, "fay");
+    wait_for(&fay, "403 FEATURE_NOT_AVAILABLE");
+    let step = second.steps().remove(1);
+    let subscribe = step.curl.replace("$TOKEN", &token);
+    let made = Curl::parse(&subscribe).run();
+    assert!(made.is("201"), "{made:?}");
+    wait_for(&fay, "200");
+}
 
-    let nobody = get("/api/subscriptions/organization/no%20body");
-    let nobody: serde_json::Value = serde_json::from_str(&nobody.body).expect("it is JSON");
-    assert_eq!(nobody["data"]["organizationId"], "no body");
-    assert_eq!(nobody["data"]["tier"], "free");
-    assert_eq!(nobody["data"]["status"], "active");
-
-    for path in [
-        "/",
-        "/api/subscriptions/team/x",
-        "/api/subscriptions/user/lou/more",
-    ] {
-        assert_eq!(get(path).status, 404, "{path}");
-    }
+#[test]
+fn a_billing_service_is_not_asked_without_a_token() {
+    let output = output(
+        "quickstart",
+        &["--port", "0", "--billing", "http://127.0.0.1:9"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        complaint.contains("TIERGATE_TOKEN is not set"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("tiergate token"), "{complaint}");
 }
 
 #[cfg(unix)]

@@ -8,7 +8,9 @@
 //!   or the end of the block, are its output.
 //! * A line of output that begins with a space goes on with the line above it.
 //! * The first blocks fenced as `yaml` and as `json` are a catalog and a subscription.
-//! * The ports are 8080 and 8081. `<seconds>`, `<time>` and `<date>` stand for what differs.
+//! * The ports are 8080 and 8081. `<id>`, `<time>`, `<date>`, `<seconds>` and `<bytes>` stand for
+//!   what differs.
+//! * Variables, as in `$FAY`, are those that the quickstart tells its user to set.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +73,7 @@ fn the_session_that_the_readme_shows_is_what_happens() {
     let session = session(server.address("application"), server.address("billing"));
     assert!(session.len() >= 10, "the README shows too little");
     for Exchange { command, output } in session {
-        let curl = Curl::parse(&command);
+        let curl = Curl::parse(&server.filled_in(&command));
         let expected = output.trim();
         let answer = curl.run_until(|answer| matches(expected, &curl.printed(answer)));
         assert_matches(expected, &curl.printed(&answer), &command);

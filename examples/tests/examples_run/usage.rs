@@ -25,6 +25,11 @@ fn arguments_that_make_no_sense_end_it_with_code_two_and_a_remedy() {
         ),
         (&["--catalog"], "`--catalog` needs a value"),
         (&["8080"], "`8080` is no argument of this program"),
+        (&["--billing"], "`--billing` needs a value"),
+        (
+            &["--billing", "http://a", "--billing", "http://b"],
+            "`--billing` is there twice",
+        ),
     ];
     for (arguments, message) in table {
         let (code, stderr) = complaint(arguments);
