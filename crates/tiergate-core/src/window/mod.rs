@@ -75,6 +75,19 @@ pub struct Window {
 }
 
 impl Window {
+    /// All of time: where a level counts, which starts at zero once.
+    ///
+    /// ```
+    /// use tiergate_core::Window;
+    ///
+    /// assert!(Window::ALL.contains("2026-03-15T12:00:00Z".parse()?));
+    /// # Ok::<(), tiergate_core::time::ParseTimestampError>(())
+    /// ```
+    pub const ALL: Self = Self {
+        start: Timestamp::MIN,
+        end: Timestamp::MAX,
+    };
+
     /// The span from `start` up to, but without, `end`. There is none unless `start` is before
     /// `end`.
     ///
