@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tiergate_core::Subject;
 use tiergate_core::time::Timestamp;
+use tiergate_core::{Meter, Subject, Window};
 
 /// The name of one counter: who uses what, and in which window it counts.
 ///
@@ -40,6 +40,40 @@ impl CounterKey {
         }
     }
 
+    /// The counter of a limit, which is where a gate counts it: `window` is the one of a quota, and
+    /// none for a gauge or a rate.
+    ///
+    /// ```
+    /// use tiergate_core::{Meter, QuotaPeriod, Subject, Window};
+    /// use tiergate_usage::{CounterKey, CounterWindow};
+    ///
+    /// let (ada, month) = (Subject::user("ada"), Meter::Quota(QuotaPeriod::Month));
+    /// let january = Window::of_month("2026-01-15T12:00:00Z".parse()?, &"UTC".parse()?);
+    /// let key = CounterKey::of_limit(ada, "mails", month, Some(january));
+    /// let (start, end) = (january.start(), january.end());
+    /// assert_eq!(key.window(), CounterWindow::Fixed { start, end });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_limit(
+        subject: Subject,
+        feature: impl Into<Arc<str>>,
+        meter: Meter,
+        window: Option<Window>,
+    ) -> Self {
+        let window = match (window, meter) {
+            (Some(window), _) => CounterWindow::Fixed {
+                start: window.start(),
+                end: window.end(),
+            },
+            (None, Meter::Rate(period)) => CounterWindow::Sliding {
+                length: period.length(),
+            },
+            (None, Meter::Gauge | Meter::Quota(_)) => CounterWindow::Level,
+        };
+        Self::new(subject, feature, window)
+    }
+
     /// Who uses it.
     #[must_use]
     pub fn subject(&self) -> &Subject {
@@ -58,7 +92,9 @@ impl CounterKey {
         self.window
     }
 
-    pub(crate) fn shared_feature(&self) -> Arc<str> {
+    /// The same text, to be kept.
+    #[must_use]
+    pub fn shared_feature(&self) -> Arc<str> {
         Arc::clone(&self.feature)
     }
 }

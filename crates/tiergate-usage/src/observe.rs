@@ -99,6 +99,25 @@ pub(crate) fn abandoned() {
     Outcome::LeftToExpire.count();
 }
 
+pub(crate) fn expired(reservations: u64) {
+    if reservations > 0 {
+        warn!(
+            target: TARGET, event = "reservations.expired",
+            reservations,
+            "released reservations that nobody settled in time",
+        );
+    }
+}
+
+pub(crate) fn full() {
+    warn!(target: TARGET, event = "store.full", "no room for another operation");
+}
+
+#[cfg(feature = "sqlite")]
+pub(crate) fn file_failed(error: &impl std::fmt::Display) {
+    warn!(target: TARGET, event = "store.broken", %error, "the file of usage failed, it is opened again");
+}
+
 macro_rules! outcomes {
     ($($outcome:ident $name:literal)*) => {
         /// What became of a reservation.

@@ -17,14 +17,18 @@ use crate::{
     observe::{self, EndingName},
 };
 
-/// How often the store is asked before the reservation is left to expire.
-const ATTEMPTS: u32 = 4;
+/// How often the store is asked before the reservation is left to expire. A commit that is given up is an
+/// answer that nobody counted, so a server that restarts, or a failover, has to fit into the pauses.
+const ATTEMPTS: u32 = 12;
 
 /// How long each attempt may take.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// The longest pause after the first attempt; each later one is four times as long.
+/// The longest pause after the first attempt; each later one is four times as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The most tasks that may wait for stores at the same time. Beyond it reservations are left to
 /// expire, so that a store that hangs does not fill the memory.
@@ -136,6 +140,7 @@ async fn within_deadline(answer: Answer) -> Result<Settlement, StoreError> {
 /// return together.
 fn pause_after(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(attempt - 1));
+    let longest = longest.min(LONGEST_PAUSE);
     let random = foldhash::fast::RandomState::default().hash_one(attempt);
     let half = longest / 2;
     half + half.saturating_mul(u32::try_from(random % 1_000).unwrap_or(0)) / 1_000
@@ -273,7 +278,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_are_spread_over_their_upper_half() {
-        for (attempt, longest) in [(1, 50), (2, 200), (3, 800)] {
+        for (attempt, longest) in [(1, 50), (2, 200), (3, 800), (4, 3_000), (11, 3_000)] {
             let longest = Duration::from_millis(longest);
             let pauses: Vec<Duration> = (0..64).map(|_| pause_after(attempt)).collect();
             assert!(

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tiergate_core::{Limit, Subject};
 use tiergate_usage::{
-    Admission, Claim, CounterKey, CounterWindow, MemoryUsage, Reservation, Reserve, ReserveOutcome,
-    UsageStore,
+    Admission, Claim, CounterKey, CounterWindow, LeasedUsage, MemoryUsage, Reservation, Reserve,
+    ReserveOutcome, UsageStore,
 };
 
 const TTL: Duration = Duration::from_secs(3_600);
@@ -112,7 +112,87 @@ fn a_guard_allocates_nothing_of_its_own() {
     assert_eq!(count, 0);
 }
 
+#[tokio::test]
+async fn deciding_with_leased_units_allocates_nothing() {
+    let store = LeasedUsage::builder(Arc::new(MemoryUsage::new()))
+        .ahead(1_000_000)
+        .build();
+    let [.., quota] = claims(one_subject(), Limit::Unlimited);
+    let block = [Claim::new(quota.key().clone(), 100_000, Limit::Unlimited)];
+    let outcome = store.reserve(Reserve::new(&block, TTL)).await.unwrap();
+    let ReserveOutcome::Admitted(admitted) = outcome else {
+        panic!("there is no limit");
+    };
+    store.release(admitted.id()).await.unwrap();
+    let claims = [quota];
+    let mut committing = false;
+    let count = allocations(|| {
+        let outcome = store.reserve(Reserve::new(&claims, TTL)).now_or_never();
+        let Ok(Ok(ReserveOutcome::Admitted(admitted))) = outcome else {
+            panic!("it is leased");
+        };
+        committing = !committing;
+        let settled = if committing {
+            store.commit(admitted.id(), &[1]).now_or_never()
+        } else {
+            store.release(admitted.id()).now_or_never()
+        };
+        settled.unwrap().unwrap();
+    });
+    assert_eq!(count, 0);
+}
+
 #[test]
 fn the_counting_counts() {
     assert!(allocations(|| drop(Box::new([0_u8; 64]))) >= 1_000);
+}
+
+#[cfg(feature = "recorder")]
+mod recording {
+    use tiergate_usage::async_trait;
+    use tiergate_usage::recorder::{
+        Outcome, Record, SinkError, SinkErrorKind, UsageRecord, UsageRecorder, UsageSink,
+    };
+
+    use super::Subject;
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    #[async_trait]
+    impl UsageSink for Nowhere {
+        async fn deliver(&self, _: &[Record]) -> Result<Vec<Outcome>, SinkError> {
+            Err(SinkError::new(SinkErrorKind::Unavailable))
+        }
+    }
+
+    #[test]
+    fn recording_allocates_the_record_and_its_answer() {
+        const RECORDS: u64 = 1_000;
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let opening = UsageRecorder::builder(folder.path()).open(Nowhere);
+        let recorder = runtime.block_on(opening).unwrap();
+        let subject = Subject::organization("eagle");
+        let record = || {
+            let record = UsageRecord::new(subject.clone(), "sms_messages", 1);
+            recorder.record(record).unwrap()
+        };
+        // Enough for the queue to have its full size, on both of its sides.
+        for _ in 0..3 {
+            let recordings: Vec<_> = (0..super::WARM_UP).map(|_| record()).collect();
+            for recording in recordings {
+                runtime.block_on(recording).unwrap();
+            }
+        }
+        let count = allocation_counter::measure(|| {
+            for _ in 0..RECORDS {
+                drop(record());
+            }
+        })
+        .count_total;
+        // The queue may have to grow a few times all the same.
+        assert!(count <= 2 * RECORDS + 20, "{count}");
+    }
 }

@@ -60,3 +60,23 @@ mod late {
         Arc::new(Late(MemoryUsage::with_clock(Arc::new(clock)))) as Arc<dyn UsageStore>
     });
 }
+
+mod shared_memory {
+    use super::*;
+    use tiergate_usage::SharedStore;
+
+    tiergate_usage::shared_store_conformance!(async |clock| {
+        Arc::new(MemoryUsage::with_clock(Arc::new(clock))) as Arc<dyn SharedStore>
+    });
+}
+
+mod leased {
+    use super::*;
+    use tiergate_usage::LeasedUsage;
+
+    tiergate_usage::usage_store_conformance!(async |clock: tiergate_clock::ManualClock| {
+        let clock = Arc::new(clock);
+        let store = Arc::new(MemoryUsage::with_clock(Arc::clone(&clock) as _));
+        Arc::new(LeasedUsage::builder(store).clock(clock).build()) as Arc<dyn UsageStore>
+    });
+}

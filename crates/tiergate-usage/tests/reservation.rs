@@ -247,14 +247,14 @@ async fn a_commit_goes_on_when_its_caller_leaves() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_stays_away_leaves_the_reservation_to_expire() {
     let stage = Stage::new();
-    for _ in 0..8 {
+    for _ in 0..16 {
         stage
             .script
             .plan(Call::Commit, Fault::Fail(StoreErrorKind::Unavailable));
     }
     let error = stage.reservation().await.commit().await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert_eq!(stage.script.calls(Call::Commit), 4);
+    assert_eq!(stage.script.calls(Call::Commit), 12);
     assert_eq!(stage.used(), 3);
     stage.clock.advance(TTL);
     assert_eq!(stage.used(), 0);

@@ -3,9 +3,9 @@
 use hashbrown::HashTable;
 
 use crate::CounterKey;
+use crate::now::Now;
 
 use super::counter::Counter;
-use super::now::Now;
 use super::room::Room;
 
 /// How many counters are looked at, whenever one is made, for one that can go. More than one, so

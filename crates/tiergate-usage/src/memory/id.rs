@@ -1,12 +1,13 @@
 //! What the number of a reservation says.
 
 use crate::ReservationId;
+use crate::holders::{Holder, Holders};
 
 use super::shards::ShardIndex;
 use super::slab::Handle;
 
 const SHARD_BITS: u32 = 6;
-const HOLDER_BITS: u32 = 6;
+const HOLDER_BITS: u32 = Holders::MOST.ilog2();
 const REPLAYED: u128 = 1 << (SHARD_BITS + HOLDER_BITS);
 
 /// The meaning of a [`ReservationId`], from the low bits up: shard, holder, whether it was settled
@@ -58,64 +59,6 @@ impl Token {
     }
 }
 
-/// One of those who hold the same reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Holder(u8);
-
-/// Those who hold one reservation: who asked for it, and who joined with the same idempotency key.
-///
-/// Numbers are not given out twice, so that leaving twice is leaving once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Holders {
-    present: u64,
-    numbered: u8,
-}
-
-impl Holders {
-    /// How many may ever hold one reservation.
-    pub(super) const MOST: u32 = 1 << HOLDER_BITS;
-
-    pub(super) fn first() -> (Self, Holder) {
-        let only = Self {
-            present: 1,
-            numbered: 1,
-        };
-        (only, Holder(0))
-    }
-
-    /// One more, or none when there were too many.
-    pub(super) fn join(&mut self) -> Option<Holder> {
-        if u32::from(self.numbered) >= Self::MOST {
-            return None;
-        }
-        let holder = Holder(self.numbered);
-        self.numbered += 1;
-        self.present |= holder.bit();
-        Some(holder)
-    }
-
-    /// Whether the holder was still there to leave.
-    pub(super) fn leave(&mut self, holder: Holder) -> bool {
-        let was_present = self.present & holder.bit() != 0;
-        self.present &= !holder.bit();
-        was_present
-    }
-
-    pub(super) fn contains(self, holder: Holder) -> bool {
-        self.present & holder.bit() != 0
-    }
-
-    pub(super) fn is_empty(self) -> bool {
-        self.present == 0
-    }
-}
-
-impl Holder {
-    fn bit(self) -> u64 {
-        1_u64.checked_shl(u32::from(self.0)).unwrap_or(0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -140,25 +83,5 @@ mod tests {
                 prop_assert_eq!(token.encode(), id);
             }
         }
-    }
-
-    #[test]
-    fn leaving_twice_is_leaving_once() {
-        let (mut holders, first) = Holders::first();
-        let second = holders.join().unwrap();
-        assert!(holders.leave(first));
-        assert!(!holders.leave(first));
-        assert!(!holders.is_empty());
-        assert!(holders.leave(second));
-        assert!(holders.is_empty());
-    }
-
-    #[test]
-    fn joining_ends_at_the_stated_bound() {
-        let (mut holders, _) = Holders::first();
-        for _ in 1..Holders::MOST {
-            assert!(holders.join().is_some());
-        }
-        assert_eq!(holders.join(), None);
     }
 }

@@ -3,17 +3,17 @@
 mod config;
 mod counter;
 mod counters;
-mod deadlines;
+pub(crate) mod deadlines;
 mod id;
 mod idempotency;
-mod now;
-mod rate;
+mod lease;
 mod reserve;
-mod room;
+pub(crate) mod room;
 mod settle;
 mod shard;
 mod shards;
-mod slab;
+mod share;
+pub(crate) mod slab;
 mod statistics;
 mod sweep;
 
@@ -25,6 +25,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tiergate_clock::Clock;
 
+use crate::count::unused;
+use crate::now::Now;
+use crate::observe;
 use crate::{
     Claim, CounterKey, CounterState, CounterStates, CounterWindow, Lowered, ReservationId, Reserve,
     ReserveOutcome, Settlement, StoreError, StoreErrorKind, StoreFuture, UsageStore,
@@ -32,7 +35,6 @@ use crate::{
 
 use id::{Token, TokenKind};
 use idempotency::ScopedKey;
-use now::Now;
 use reserve::{Failure, Operation};
 use room::{Room, Rooms};
 use settle::{Ending, Step};
@@ -166,13 +168,7 @@ impl MemoryUsage {
 
     fn locked<R>(&self, set: ShardSet, act: impl FnOnce(&mut Locked<'_>, &Now<'_>) -> R) -> R {
         let (result, expired) = self.shards.locked(set, &*self.clock, act);
-        if expired > 0 {
-            tracing::warn!(
-                target: "tiergate::usage", event = "reservations.expired",
-                reservations = expired,
-                "released reservations that nobody settled in time",
-            );
-        }
+        observe::expired(expired);
         result
     }
 
@@ -205,13 +201,15 @@ impl MemoryUsage {
         match outcome {
             Ok(outcome) => Ok(outcome),
             Err(Failure::Final(error)) => Err(error),
-            Err(Failure::NoRoom) => {
-                self.no_room.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(target: "tiergate::usage", event = "store.full", "no room for another operation");
-                let error = StoreError::new(StoreErrorKind::Full);
-                Err(error.with_detail("no room for another counter or reservation"))
-            }
+            Err(Failure::NoRoom) => Err(self.no_room()),
         }
+    }
+
+    fn no_room(&self) -> StoreError {
+        self.no_room.fetch_add(1, Ordering::Relaxed);
+        observe::full();
+        let error = StoreError::new(StoreErrorKind::Full);
+        error.with_detail("no room for another counter or reservation")
     }
 
     fn settle_now(&self, id: ReservationId, ending: Ending<'_>) -> Result<Settlement, StoreError> {
@@ -248,7 +246,7 @@ impl MemoryUsage {
                 .and_then(|index| counters.get_mut(index))
             {
                 Some(counter) => counter.state(now),
-                None => counter::unused(key.window(), now),
+                None => unused(key.window(), now),
             }
         })
     }

@@ -2,16 +2,17 @@
 
 use smallvec::SmallVec;
 
+use crate::count::unused;
+use crate::holders::Holders;
+use crate::now::{Now, nanos};
 use crate::{
     Admitted, Claim, CounterState, CounterStates, MAX_CLAIMS, Refusal, Refused, Replay, Reserve,
     ReserveOutcome, StoreError, StoreErrorKind,
 };
 
-use super::counter::unused;
 use super::counters::CounterIndex;
-use super::id::{Holders, Token, TokenKind};
+use super::id::{Token, TokenKind};
 use super::idempotency::{Fingerprint, Known, ScopedKey};
-use super::now::{Now, nanos};
 use super::room::Rooms;
 use super::shard::{Held, HeldUnits, Home, Keyed, Part, Role};
 use super::shards::{Locked, Place, ShardIndex, ShardSet};

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Room for so many things, shared by all shards.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     taken: AtomicUsize,
     most: usize,
 }
 
 impl Room {
     /// Things are numbered by `u32`, so there is never room for more.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             taken: AtomicUsize::new(0),
             most: most.min(u32::MAX as usize),
@@ -19,7 +19,7 @@ impl Room {
     }
 
     /// Takes room for all of `count` things, or for none.
-    pub(super) fn take(&self, count: usize) -> bool {
+    pub(crate) fn take(&self, count: usize) -> bool {
         if count == 0 {
             return true;
         }
@@ -30,27 +30,27 @@ impl Room {
     }
 
     /// Takes room for one thing even if there is none. Whoever does that makes room soon after.
-    pub(super) fn squeeze(&self) {
+    pub(crate) fn squeeze(&self) {
         self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn give_back(&self, count: usize) {
+    pub(crate) fn give_back(&self, count: usize) {
         self.taken.fetch_sub(count, Ordering::Relaxed);
     }
 
-    pub(super) fn is_overfull(&self) -> bool {
+    pub(crate) fn is_overfull(&self) -> bool {
         self.taken() > self.most
     }
 
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 }
 
 /// The room that the shards of one store share.
 #[derive(Debug)]
-pub(super) struct Rooms {
-    pub(super) counters: Room,
-    pub(super) reservations: Room,
-    pub(super) keys: Room,
+pub(crate) struct Rooms {
+    pub(crate) counters: Room,
+    pub(crate) reservations: Room,
+    pub(crate) keys: Room,
 }

@@ -2,10 +2,11 @@
 
 use smallvec::SmallVec;
 
+use crate::holders::Holder;
+use crate::now::Now;
 use crate::{MAX_CLAIMS, Settlement, StoreError, StoreErrorKind};
 
-use super::id::{Holder, Token};
-use super::now::Now;
+use super::id::Token;
 use super::shard::{Held, Home, Part, Role, Shard};
 use super::shards::{Locked, ShardIndex, ShardSet};
 use super::slab::{Ended, Found, Handle};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::MAX_CLAIMS;
+use crate::holders::Holders;
+use crate::now::Now;
 
 use super::counters::{CounterIndex, Counters};
 use super::deadlines::Deadlines;
-use super::id::Holders;
 use super::idempotency::{Fingerprint, Keys, ScopedKey};
-use super::now::Now;
+use super::lease::Leases;
 use super::room::Rooms;
 use super::shards::ShardIndex;
 use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
@@ -22,6 +23,7 @@ pub(super) struct Shard {
     pub(super) counters: Counters,
     pub(super) reservations: Slab<Part>,
     pub(super) keys: Keys,
+    pub(super) leases: Leases,
     pub(super) counts: Counts,
     pub(super) rooms: Arc<Rooms>,
     deadlines: Deadlines,
@@ -96,6 +98,7 @@ impl Shard {
             counters: Counters::default(),
             reservations: Slab::new(),
             keys: Keys::default(),
+            leases: Leases::default(),
             counts: Counts::default(),
             rooms,
             deadlines: Deadlines::default(),
@@ -152,6 +155,8 @@ impl Shard {
                 expired += 1;
             }
         }
+        let room = &self.rooms.reservations;
+        expired += self.leases.expire(&mut self.counters, room, now);
         self.counts.expired += expired;
         self.keys
             .forget_some_elapsed(now.elapsed(), &self.rooms.keys);

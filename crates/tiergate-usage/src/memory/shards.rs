@@ -11,9 +11,9 @@ use smallvec::SmallVec;
 use tiergate_clock::Clock;
 use tiergate_core::Subject;
 
+use crate::now::Now;
 use crate::{CounterKey, MAX_CLAIMS};
 
-use super::now::Now;
 use super::shard::Shard;
 
 const SHARDS: u64 = 64;

@@ -14,21 +14,21 @@ const EXPIRED_KEPT: usize = 1_024;
 
 /// The name of one value: its place, and which one of the values that were ever there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Handle {
-    pub(super) slot: u32,
-    pub(super) generation: u64,
+pub(crate) struct Handle {
+    pub(crate) slot: u32,
+    pub(crate) generation: u64,
 }
 
 /// How a value left its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     Settled,
     Expired,
 }
 
 /// How much a sweep gives up for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thrift {
+pub(crate) enum Thrift {
     /// A few places of ended reservations stay, so that a late call learns how they ended.
     Ordinary,
     /// Room has run out.
@@ -37,7 +37,7 @@ pub(super) enum Thrift {
 
 /// What a handle leads to.
 #[derive(Debug)]
-pub(super) enum Found<'a, T> {
+pub(crate) enum Found<'a, T> {
     Here(&'a mut T),
     Gone(Ended),
     Unknown,
@@ -45,7 +45,7 @@ pub(super) enum Found<'a, T> {
 
 /// A place that is promised to a value to come.
 #[derive(Debug)]
-pub(super) struct Vacancy(u32);
+pub(crate) struct Vacancy(u32);
 
 impl Vacancy {
     fn into_slot(self) -> u32 {
@@ -54,7 +54,7 @@ impl Vacancy {
 }
 
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     slots: Vec<Slot<T>>,
     settled: VecDeque<u32>,
     expired: VecDeque<u32>,
@@ -77,7 +77,7 @@ enum Content<T> {
 }
 
 impl<T> Slab<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             slots: Vec::new(),
             settled: VecDeque::new(),
@@ -87,12 +87,12 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(super) fn occupied(&self) -> usize {
+    pub(crate) fn occupied(&self) -> usize {
         self.occupied
     }
 
     /// A free place, or none when there is no room for another.
-    pub(super) fn vacancy(&mut self, room: &Room) -> Option<Vacancy> {
+    pub(crate) fn vacancy(&mut self, room: &Room) -> Option<Vacancy> {
         if self.settled.len() > SETTLED_KEPT {
             return self.settled.pop_front().map(Vacancy);
         }
@@ -116,11 +116,11 @@ impl<T> Slab<T> {
     }
 
     /// Hands back a place that was not needed.
-    pub(super) fn decline(&mut self, vacancy: Vacancy) {
+    pub(crate) fn decline(&mut self, vacancy: Vacancy) {
         self.settled.push_front(vacancy.into_slot());
     }
 
-    pub(super) fn insert(&mut self, vacancy: Vacancy, value: T) -> Handle {
+    pub(crate) fn insert(&mut self, vacancy: Vacancy, value: T) -> Handle {
         let handle = Handle {
             slot: vacancy.into_slot(),
             generation: self.next_generation,
@@ -134,7 +134,7 @@ impl<T> Slab<T> {
         handle
     }
 
-    pub(super) fn find(&mut self, handle: Handle) -> Found<'_, T> {
+    pub(crate) fn find(&mut self, handle: Handle) -> Found<'_, T> {
         match slot_mut(&mut self.slots, handle.slot) {
             Some(slot) if slot.generation == handle.generation => match &mut slot.content {
                 Content::Fresh => Found::Unknown,
@@ -145,7 +145,7 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(super) fn contains(&self, handle: Handle) -> bool {
+    pub(crate) fn contains(&self, handle: Handle) -> bool {
         let slot = usize::try_from(handle.slot)
             .ok()
             .and_then(|slot| self.slots.get(slot));
@@ -154,7 +154,7 @@ impl<T> Slab<T> {
         })
     }
 
-    pub(super) fn remove(&mut self, handle: Handle, ended: impl FnOnce(&T) -> Ended) -> Option<T> {
+    pub(crate) fn remove(&mut self, handle: Handle, ended: impl FnOnce(&T) -> Ended) -> Option<T> {
         let slot = slot_mut(&mut self.slots, handle.slot)?;
         if slot.generation != handle.generation {
             return None;
@@ -176,7 +176,7 @@ impl<T> Slab<T> {
     }
 
     /// Gives back the room of the free places at the end, if that is worth forgetting who had them.
-    pub(super) fn shrink(&mut self, thrift: Thrift, room: &Room) {
+    pub(crate) fn shrink(&mut self, thrift: Thrift, room: &Room) {
         let before = self.slots.len();
         if thrift == Thrift::Ordinary && before - self.occupied <= 2 * EXPIRED_KEPT {
             return;

@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::now::nanos;
+
 use super::MemoryUsage;
-use super::now::nanos;
 use super::shards::{ShardSet, Shards};
 use super::slab::Thrift;
 

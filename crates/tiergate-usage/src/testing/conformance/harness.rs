@@ -5,8 +5,9 @@ use tiergate_clock::{Clock, ManualClock};
 use tiergate_core::{Limit, Subject};
 
 use crate::{
-    Admitted, Claim, CounterKey, CounterState, CounterWindow, IdempotencyKey, Refused,
-    ReservationId, Reserve, ReserveOutcome, Settlement, StoreErrorKind, UsageStore,
+    Admitted, Claim, CounterKey, CounterState, CounterWindow, IdempotencyKey, Lease, LeaseEnd,
+    LeaseExtension, LeaseId, LeaseOutcome, Refused, ReservationId, Reserve, ReserveOutcome,
+    Settlement, SharedStore, StoreErrorKind, Tally, UsageStore,
 };
 
 /// An empty store and the clock it reads, with short words for what checks do to them.
@@ -102,6 +103,86 @@ impl Harness {
 
     pub(super) async fn used(&self, key: &CounterKey) -> u64 {
         self.state(key).await.used()
+    }
+}
+
+/// An empty store that several processes could share, with short words for what checks do to it.
+#[derive(Debug)]
+pub struct SharedHarness {
+    store: Arc<dyn SharedStore>,
+    alone: Harness,
+}
+
+impl SharedHarness {
+    /// A check's view of `store`, which reads `clock`.
+    #[must_use]
+    pub fn new(store: Arc<dyn SharedStore>, clock: ManualClock) -> Self {
+        let alone = Harness::new(Arc::clone(&store) as Arc<dyn UsageStore>, clock);
+        Self { store, alone }
+    }
+
+    pub(super) fn store(&self) -> &Arc<dyn SharedStore> {
+        &self.store
+    }
+
+    /// The same store, as any other.
+    pub(super) fn alone(&self) -> &Harness {
+        &self.alone
+    }
+
+    pub(super) async fn ask_lease(&self, lease: Lease<'_>) -> LeaseOutcome {
+        let answer = self.store.lease(lease).await;
+        answer.expect("the store should answer")
+    }
+
+    /// Leases units that fit, and tells what is used then.
+    pub(super) async fn leased(&self, lease: Lease<'_>) -> u64 {
+        match self.ask_lease(lease).await {
+            LeaseOutcome::Granted(state) => state.used(),
+            other => panic!("{lease:?} should fit, but {other:?}"),
+        }
+    }
+
+    pub(super) async fn extended(
+        &self,
+        key: &CounterKey,
+        id: LeaseId,
+        kept: u64,
+    ) -> LeaseExtension {
+        let answer = self.store.extend(key, id, kept, TTL).await;
+        answer.expect("the store should answer")
+    }
+
+    pub(super) async fn ended(&self, key: &CounterKey, id: LeaseId, used: u64) -> LeaseEnd {
+        let answer = self.store.end(key, id, used).await;
+        answer.expect("the store should answer")
+    }
+
+    /// What is committed, and what is open.
+    pub(super) async fn tally(&self, key: &CounterKey) -> (u64, u64) {
+        let answer = self.store.tally(key).await;
+        let tally: Tally = answer.expect("the store should answer");
+        (tally.committed(), tally.open())
+    }
+}
+
+/// The lease of a counter by number: no two counters of a check share an id.
+pub(super) fn lease_id(key: &CounterKey, number: u128) -> LeaseId {
+    LeaseId::from_u128(match key.window() {
+        CounterWindow::Fixed { .. } => number | 1 << 127,
+        CounterWindow::Level | CounterWindow::Sliding { .. } => number,
+    })
+}
+
+/// A lease by number, of which nothing is kept.
+pub(super) fn lease(key: &CounterKey, number: u128, units: u64, limit: u64) -> Lease<'_> {
+    Lease {
+        key,
+        id: lease_id(key, number),
+        units,
+        kept: 0,
+        limit: Limit::AtMost(limit),
+        ttl: TTL,
     }
 }
 

@@ -28,17 +28,19 @@
 mod harness;
 
 pub mod idempotency;
+pub mod leases;
 pub mod limits;
 pub mod settling;
+pub mod tallies;
 pub mod time;
 
-pub use harness::Harness;
+pub use harness::{Harness, SharedHarness};
 
 use std::sync::Arc;
 
 use tiergate_clock::ManualClock;
 
-use crate::UsageStore;
+use crate::{SharedStore, UsageStore};
 
 /// Puts stores to every check, each to one: `make` makes an empty store that reads the given clock.
 ///
@@ -54,6 +56,22 @@ pub async fn run(make: impl AsyncFn(ManualClock) -> Arc<dyn UsageStore>) {
         )*};
     }
     crate::__for_each_conformance_check!(run_each);
+}
+
+/// Puts stores to every check of [`SharedStore`], each to one, like [`run`].
+///
+/// # Panics
+///
+/// When a store breaks a promise.
+pub async fn run_shared(make: impl AsyncFn(ManualClock) -> Arc<dyn SharedStore>) {
+    macro_rules! run_each {
+        ($($module:ident::$check:ident)*) => {$(
+            let clock = ManualClock::default();
+            let store = make(clock.clone()).await;
+            Box::pin($module::$check(&SharedHarness::new(store, clock))).await;
+        )*};
+    }
+    crate::__for_each_shared_conformance_check!(run_each);
 }
 
 /// Makes a `#[tokio::test]` of every check of the [conformance suite](crate::testing::conformance).
@@ -84,8 +102,76 @@ macro_rules! usage_store_conformance {
     };
 }
 
+/// Makes a `#[tokio::test]` of every check of [`SharedStore`], like
+/// [`usage_store_conformance!`](crate::usage_store_conformance).
+///
+/// ```
+/// mod conformance {
+///     use std::sync::Arc;
+///     use tiergate_usage::{MemoryUsage, SharedStore};
+///
+///     tiergate_usage::shared_store_conformance!(async |clock| {
+///         Arc::new(MemoryUsage::with_clock(Arc::new(clock))) as Arc<dyn SharedStore>
+///     });
+/// }
+/// ```
+#[macro_export]
+macro_rules! shared_store_conformance {
+    ($make:expr) => {
+        async fn make_store(
+            clock: $crate::testing::conformance::__ManualClock,
+        ) -> ::std::sync::Arc<dyn $crate::SharedStore> {
+            ($make)(clock).await
+        }
+        $crate::__for_each_shared_conformance_check!($crate::__shared_conformance_tests);
+    };
+}
+
 #[doc(hidden)]
 pub use tiergate_clock::ManualClock as __ManualClock;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __shared_conformance_tests {
+    ($($module:ident::$check:ident)*) => {$(
+        #[tokio::test]
+        async fn $check() {
+            let clock = $crate::testing::conformance::__ManualClock::default();
+            let store = make_store(clock.clone()).await;
+            let harness = $crate::testing::conformance::SharedHarness::new(store, clock);
+            $crate::testing::conformance::$module::$check(&harness).await;
+        }
+    )*};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __for_each_shared_conformance_check {
+    ($($do:tt)*) => {
+        $($do)*! {
+            leases::what_is_leased_counts_as_used
+            leases::a_block_that_does_not_fit_changes_nothing
+            leases::blocks_taken_at_once_stay_within_the_limit
+            leases::the_same_lease_is_granted_once
+            leases::what_was_used_is_counted_and_the_rest_goes_back
+            leases::an_expired_lease_keeps_what_it_was_told_to_keep
+            leases::what_is_kept_only_rises
+            leases::an_extended_lease_lives_on
+            leases::an_older_extension_shortens_nothing
+            leases::an_end_after_the_expiry_corrects_once
+            leases::a_lease_that_is_over_is_fenced_off
+            leases::a_lease_settles_where_it_was_granted
+            leases::a_lease_is_remembered_for_a_day_after_its_window
+            leases::leases_and_reservations_share_a_limit
+            leases::extreme_leases_are_counted_exactly
+            leases::senseless_leases_are_errors
+            leases::an_unknown_lease_is_unknown
+            tallies::a_tally_tells_committed_from_open
+            tallies::an_adjustment_changes_what_is_committed
+            tallies::a_rate_has_no_tally
+        }
+    };
+}
 
 #[doc(hidden)]
 #[macro_export]

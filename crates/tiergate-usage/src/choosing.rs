@@ -1,0 +1,81 @@
+//! Which store to choose, and what each promises and costs.
+//!
+//! # In short
+//!
+//! * One process, and a restart may forget: [`MemoryUsage`](crate::MemoryUsage). It is what a gate
+//!   does unless told otherwise. Right for rates, for tests, and for limits that nobody pays for.
+//! * One host: `SqliteUsage`. A restart does not hand the month's quota out again.
+//! * Several hosts: `PostgresUsage`, if there is a PostgreSQL anyway and what was counted must never
+//!   be lost; `RedisUsage`, if there is a Redis anyway and its persistence is good enough.
+//! * More requests than round trips are worth, or a store that may be away for a while: put
+//!   [`LeasedUsage`](crate::LeasedUsage) in front of any of them.
+//!
+//! # What they promise
+//!
+//! Every store passes the same conformance suite: all claims of an operation or none; of N operations at
+//! a limit of L, exactly L; units that nobody settles come back once, to the window they came from; a
+//! retry under one idempotency key counts once. They differ in who shares a counter and in what a
+//! crash takes away.
+//!
+//! | | `MemoryUsage` | `SqliteUsage` | `PostgresUsage` | `RedisUsage` |
+//! |---|---|---|---|---|
+//! | cargo feature | – | `sqlite` | `postgres` | `redis` |
+//! | a counter is shared by | one process | the processes of one host | all who reach the server | all who reach the server |
+//! | more than the limit is admitted | never by one process; N processes admit N limits | never | never | never, as long as Redis forgets nothing |
+//! | the process is killed | everything is forgotten | nothing is lost | nothing is lost | nothing is lost |
+//! | the machine of the store loses power | everything is forgotten | nothing is lost; with `Normal` durability, the last transactions | nothing is lost; with `synchronous_commit=off`, less than a second | what `appendfsync` allows: a second by default, everything without persistence |
+//! | the store fails over | – | – | nothing, to a synchronous standby | the writes that the replica had not seen |
+//! | the time is | this process's | this host's, never running backwards | the server's | the server's |
+//! | network round trips for a check and its commit | 0 | 0 | 2 | 2 |
+//! | waits for a disk | no | once for all who wait | at each commit of the server | no |
+//!
+//! What a store forgets is handed out again. Whoever bills by what was used keeps it in the ledger of the
+//! billing service as well, see `recorder`; counters can be compared with the ledger, and put right
+//! from it, with `tiergate report counters`.
+//!
+//! # What leases change
+//!
+//! [`LeasedUsage`](crate::LeasedUsage) takes blocks of units from the store and spends them in memory. A
+//! block is counted as used when it is taken, so the sum can't pass the limit. It is bounded by what is
+//! left, and shrinks to single units as the limit nears. Let `L` be the limit, `R` the replicas,
+//! `B` the largest block, `min(L / 100, left / 2R)` or what waits for it, `A` how many units a replica may
+//! commit before the store has heard of them, `min(L / 1000, 1000)` unless set, and `W` the units that a
+//! replica had under way at once.
+//!
+//! | | promise |
+//! |---|---|
+//! | admitted beyond the limit | 0, also when replicas are killed, cut off, or their messages lost, late or doubled |
+//! | refused although units are left, all replicas alive | at most `(R - 1) x B`, until idle blocks are given back |
+//! | a replica is killed | at most its blocks are missing until its leases expire, and at most `A + W` after that, until the window ends or the counter is put right |
+//! | the store is away | each replica goes on for `A` units at most, then the layer's [outage mode](#when-the-store-is-away) decides |
+//! | clocks | a holder stops a clock bound before the store forgets; both are stated at `LeasedUsage` |
+//! | a check | no round trip; a commit waits for one, shared by all who wait, only when more than `A` units are not reported yet |
+//!
+//! Operations with an idempotency key, gauges and rates go straight to the store: exact, and a round trip
+//! each.
+//!
+//! # When the store is away
+//!
+//! A fault is never taken for a used-up limit. A layer refuses with 503, or lets requests pass
+//! uncounted, or spends an allowance of this process: `CheckUsageLimitLayer::during_store_outage`. What
+//! is let through then is at most nothing, everything that is asked for, or `replicas x allowance` for
+//! each counter and window.
+//!
+//! # What they cost
+//!
+//! A check and its commit, on two cores that the store's server shares, over loopback, 100 counters,
+//! default durability of each store, by `cargo bench -p tiergate-benches --bench stores`:
+//!
+//! | | checks a second of memory's, from 64 tasks | leased over direct | half of them take, from one task |
+//! |---|--:|--:|--:|
+//! | `MemoryUsage` | 1.00 | – | 0.6 µs |
+//! | `SqliteUsage`, directly | 0.003 | – | 1.6 ms |
+//! | `SqliteUsage`, leased | 0.92 | 279 | 0.5 µs |
+//! | `PostgresUsage`, directly | 0.001 | – | 1.0 ms |
+//! | `PostgresUsage`, leased | 0.56 | 772 | 0.4 µs |
+//! | `RedisUsage`, directly | 0.004 | – | 0.36 ms |
+//! | `RedisUsage`, leased | 0.96 | 255 | 0.5 µs |
+//! | a Redis script that only counts, as a peer | 0.05 | – | 0.08 ms |
+//!
+//! The peer makes one round trip and promises less: no reservation, nothing given back, no idempotency
+//! key, no rate without a boundary. On a network, every round trip costs that network's more.

@@ -1,0 +1,161 @@
+//! What a counter counts, wherever it is kept.
+
+use std::time::Duration;
+
+use tiergate_core::Limit;
+
+use crate::now::{Now, nanos};
+use crate::rate::RateLog;
+use crate::{Claim, CounterState, CounterWindow, Tally};
+
+/// How long a quota's counter is kept after its window, by both clocks, so that a wall clock set
+/// back does not hand the quota out again.
+pub(crate) const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long an operation on a gauge is remembered by its idempotency key.
+const REMEMBERED_FOR_GAUGE: Duration = Duration::from_secs(24 * 3_600);
+
+#[derive(Debug)]
+pub(crate) enum Count {
+    // Sums are wider than units, so that no history of 64-bit units overflows them.
+    Sums { committed: u128, open: u128 },
+    Log(RateLog),
+}
+
+impl Count {
+    /// Nothing, in such a window.
+    pub(crate) fn new(window: CounterWindow) -> Self {
+        match window {
+            CounterWindow::Level | CounterWindow::Fixed { .. } => Self::Sums {
+                committed: 0,
+                open: 0,
+            },
+            CounterWindow::Sliding { length } => Self::Log(RateLog::new(length)),
+        }
+    }
+
+    /// Where the counter stands, if the claim does not fit now.
+    pub(crate) fn refusal(&mut self, claim: &Claim, now: &Now<'_>) -> Option<CounterState> {
+        let Limit::AtMost(bound) = claim.limit() else {
+            return None;
+        };
+        self.refresh(now);
+        let most_before = bound.checked_sub(claim.units()).map(u128::from);
+        if most_before.is_some_and(|most| self.used() <= most) {
+            return None;
+        }
+        let wait = most_before.and_then(|most| match self {
+            Self::Sums { .. } => until_end(claim.key().window(), now),
+            Self::Log(log) => log.until_at_most(most, now.elapsed()),
+        });
+        Some(self.state_with(wait))
+    }
+
+    pub(crate) fn reserve(&mut self, units: u64, now: &Now<'_>) {
+        match self {
+            Self::Sums { open, .. } => *open += u128::from(units),
+            Self::Log(log) => log.add(now.elapsed(), units),
+        }
+    }
+
+    pub(crate) fn commit(&mut self, reserved: u64, actual: u64, now: &Now<'_>) {
+        match self {
+            Self::Sums { committed, open } => {
+                *open = open.saturating_sub(u128::from(reserved));
+                *committed += u128::from(actual);
+            }
+            Self::Log(log) => log.add(now.elapsed(), actual.saturating_sub(reserved)),
+        }
+    }
+
+    pub(crate) fn release(&mut self, reserved: u64) {
+        match self {
+            Self::Sums { open, .. } => *open = open.saturating_sub(u128::from(reserved)),
+            Self::Log(_) => {}
+        }
+    }
+
+    /// Adds to what is committed.
+    pub(crate) fn raise(&mut self, units: u64) {
+        if let Self::Sums { committed, .. } = self {
+            *committed += u128::from(units);
+        }
+    }
+
+    /// Takes up to `units` off what is committed, and tells how many.
+    pub(crate) fn lower(&mut self, units: u64) -> u64 {
+        match self {
+            Self::Sums { committed, .. } => {
+                let taken = (*committed).min(u128::from(units));
+                *committed -= taken;
+                u64::try_from(taken).unwrap_or(units)
+            }
+            Self::Log(_) => 0,
+        }
+    }
+
+    /// What the counter is made of. A rate is made of what it has in its log.
+    pub(crate) fn tally(&self) -> Tally {
+        let (committed, open) = match self {
+            Self::Sums { committed, open } => (*committed, *open),
+            Self::Log(log) => (log.used(), 0),
+        };
+        let shown = |units| u64::try_from(units).unwrap_or(u64::MAX);
+        Tally::new(shown(committed), shown(open))
+    }
+
+    /// Where the counter of such a window stands.
+    pub(crate) fn state(&mut self, window: CounterWindow, now: &Now<'_>) -> CounterState {
+        self.refresh(now);
+        let wait = match self {
+            Self::Sums { .. } => until_end(window, now),
+            Self::Log(log) => log.until_change(now.elapsed()),
+        };
+        self.state_with(wait)
+    }
+
+    /// Whether nothing is counted any more.
+    pub(crate) fn is_zero(&mut self, now: &Now<'_>) -> bool {
+        self.refresh(now);
+        self.used() == 0
+    }
+
+    fn refresh(&mut self, now: &Now<'_>) {
+        if let Self::Log(log) = self {
+            log.forget_elapsed(now.elapsed());
+        }
+    }
+
+    fn used(&self) -> u128 {
+        match self {
+            Self::Sums { committed, open } => committed + open,
+            Self::Log(log) => log.used(),
+        }
+    }
+
+    fn state_with(&self, wait: Option<Duration>) -> CounterState {
+        CounterState::new(u64::try_from(self.used()).unwrap_or(u64::MAX), wait)
+    }
+}
+
+/// Where a counter stands that nobody has used.
+pub(crate) fn unused(window: CounterWindow, now: &Now<'_>) -> CounterState {
+    CounterState::new(0, until_end(window, now))
+}
+
+/// Until when an operation on a counter of such a window is remembered, by the monotonic clock.
+pub(crate) fn remembered_until(window: CounterWindow, now: &Now<'_>) -> u64 {
+    let length = match window {
+        CounterWindow::Level => REMEMBERED_FOR_GAUGE,
+        CounterWindow::Sliding { length } => length,
+        CounterWindow::Fixed { end, .. } => end.duration_since(now.wall()),
+    };
+    now.elapsed().saturating_add(nanos(length))
+}
+
+fn until_end(window: CounterWindow, now: &Now<'_>) -> Option<Duration> {
+    match window {
+        CounterWindow::Level | CounterWindow::Sliding { .. } => None,
+        CounterWindow::Fixed { end, .. } => Some(end.duration_since(now.wall())),
+    }
+}

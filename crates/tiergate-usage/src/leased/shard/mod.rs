@@ -1,0 +1,571 @@
+//! The counters of some of the subjects, with the operations on them, under one lock.
+//!
+//! Like the accounts it has no clock, no lock and no I/O of its own.
+
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use crate::memory::deadlines::Deadlines;
+use crate::memory::room::Room;
+use crate::memory::slab::{Ended, Found, Slab};
+use crate::now::{Now, nanos};
+use crate::{
+    Admitted, Claim, CounterKey, CounterState, CounterStates, LeaseId, MAX_CLAIMS, Refusal,
+    Refused, Replay, ReserveOutcome, Settlement, StoreErrorKind,
+};
+
+use crate::leased::account::{Account, Answer, Check, Event, Message, Service, Step};
+use crate::leased::accounts::{AccountIndex, Accounts};
+use crate::leased::id::Names;
+use crate::leased::terms::Terms;
+use crate::leased::waiter::{Part, Verdict, Waiter, Wants};
+
+/// How many accounts may need a task after one step: one for each claim, nearly always.
+pub(in crate::leased) type Kicks = SmallVec<[AccountIndex; MAX_CLAIMS]>;
+
+/// Room that the shards share.
+#[derive(Debug)]
+pub(in crate::leased) struct Rooms {
+    pub(in crate::leased) accounts: Room,
+    pub(in crate::leased) reservations: Room,
+}
+
+/// Accounts, and open operations on them.
+#[derive(Debug)]
+pub(in crate::leased) struct Shard {
+    accounts: Accounts,
+    operations: Slab<Operation>,
+    deadlines: Deadlines,
+    rooms: Arc<Rooms>,
+    terms: Terms,
+    service: Service,
+    names: Names,
+    /// Accounts that need a task, to be started when the lock is no longer held.
+    kicks: Kicks,
+}
+
+#[derive(Debug)]
+struct Operation {
+    held: SmallVec<[Held; MAX_CLAIMS]>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    account: AccountIndex,
+    units: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Open,
+    Committing(Box<Committing>),
+}
+
+/// A commit that waits for the store.
+#[derive(Debug)]
+struct Committing {
+    /// By how many counters it is not sure yet.
+    missing: usize,
+    tell: SmallVec<[oneshot::Sender<Settlement>; 1]>,
+}
+
+/// What became of an operation that was asked for.
+#[derive(Debug)]
+pub(in crate::leased) enum Attempt {
+    Decided(ReserveOutcome),
+    Failed(StoreErrorKind),
+    AskStore,
+    /// Nothing yet. It has to wait.
+    Lacking,
+}
+
+/// The same, for one that may wait.
+#[derive(Debug)]
+pub(in crate::leased) enum Queued {
+    Told(Verdict),
+    Waiting(oneshot::Receiver<Verdict>),
+}
+
+/// What settling came to.
+#[derive(Debug)]
+pub(in crate::leased) enum Settled {
+    Now(Settlement),
+    /// It is counted. The store has yet to acknowledge it.
+    Later(oneshot::Receiver<Settlement>),
+    /// As many units as claims are needed.
+    WrongClaims,
+    /// It would not be done at once, so nothing was done.
+    NotAtOnce,
+    /// No operation of this shard.
+    Unknown,
+}
+
+/// Whether a commit may begin to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::leased) enum Patience {
+    AtOnce,
+    MayWait,
+}
+
+impl Shard {
+    pub(in crate::leased) fn new(rooms: Arc<Rooms>, terms: Terms, names: Names) -> Self {
+        Self {
+            accounts: Accounts::default(),
+            operations: Slab::new(),
+            deadlines: Deadlines::default(),
+            rooms,
+            terms,
+            service: Service::Open,
+            names,
+            kicks: Kicks::new(),
+        }
+    }
+
+    pub(in crate::leased) fn take_kicks(&mut self) -> Kicks {
+        std::mem::take(&mut self.kicks)
+    }
+
+    /// Takes the claims, if that can be said at once.
+    pub(in crate::leased) fn attempt(
+        &mut self,
+        claims: &[Claim],
+        hashes: &[u64],
+        ttl: Duration,
+        now: &Now<'_>,
+    ) -> Attempt {
+        self.expire(now);
+        let mut found: SmallVec<[(AccountIndex, u64); MAX_CLAIMS]> = SmallVec::new();
+        let mut lacking = false;
+        for (position, (claim, hash)) in claims.iter().zip(hashes).enumerate() {
+            let Some(index) = self.accounts.find(*hash, claim.key()) else {
+                lacking = true;
+                continue;
+            };
+            found.push((index, claim.units()));
+            let Some(account) = self.accounts.get_mut(index) else {
+                return Attempt::AskStore;
+            };
+            if account.doubt_overdue(now.elapsed()) {
+                self.drop_lost(index);
+            }
+            let Some(account) = self.accounts.get(index) else {
+                return Attempt::AskStore;
+            };
+            match account.check(claim.units(), claim.limit(), now.elapsed(), &self.terms) {
+                Check::Fits => {}
+                Check::Lacking => lacking = true,
+                Check::AskStore => return Attempt::AskStore,
+                // What comes before it would be found out too late.
+                Check::Refused | Check::Fault(_) | Check::Crowded if lacking => {}
+                Check::Fault(kind) => return Attempt::Failed(kind),
+                Check::Crowded => return Attempt::Failed(StoreErrorKind::Full),
+                Check::Refused => {
+                    let refused = Refused::new(position, Refusal::Full, account.state(now));
+                    return Attempt::Decided(ReserveOutcome::Refused(refused));
+                }
+            }
+        }
+        if lacking {
+            return Attempt::Lacking;
+        }
+        for ((index, units), claim) in found.iter().zip(claims) {
+            if let Some(account) = self.accounts.get_mut(*index) {
+                account.take(*units, claim.limit(), now.elapsed(), &self.terms);
+            }
+        }
+        match self.admit(&found, ttl, now) {
+            Some(admitted) => Attempt::Decided(ReserveOutcome::Admitted(admitted)),
+            None => Attempt::Failed(StoreErrorKind::Full),
+        }
+    }
+
+    /// The same for one that may wait: then it is in the queue when this returns.
+    pub(in crate::leased) fn attempt_or_wait(
+        &mut self,
+        claims: &[Claim],
+        hashes: &[u64],
+        ttl: Duration,
+        now: &Now<'_>,
+    ) -> Queued {
+        match self.attempt(claims, hashes, ttl, now) {
+            Attempt::Decided(outcome) => return Queued::Told(Verdict::Decided(outcome)),
+            Attempt::Failed(kind) => return Queued::Told(Verdict::Failed(kind)),
+            Attempt::AskStore => return Queued::Told(Verdict::AskStore),
+            Attempt::Lacking => {}
+        }
+        if self.service == Service::Closing {
+            return Queued::Told(Verdict::AskStore);
+        }
+        let mut parts = SmallVec::new();
+        for (claim, hash) in claims.iter().zip(hashes) {
+            let Some(account) = self.account_of(claim, *hash, now) else {
+                // A counter more than may be held is not leased, which costs time and nothing else.
+                return Queued::Told(Verdict::AskStore);
+            };
+            parts.push(Part {
+                account,
+                key: claim.key().clone(),
+                units: claim.units(),
+                limit: claim.limit(),
+            });
+        }
+        let wants = Wants { parts, ttl };
+        let (tell, told) = oneshot::channel();
+        let waiter = Waiter {
+            wants,
+            moves: 0,
+            tell,
+        };
+        let at = self.lacking(&waiter.wants, now);
+        if let Some(account) = self.accounts.get_mut(at) {
+            account.waiting.push_back(waiter);
+        }
+        self.kick(at);
+        Queued::Waiting(told)
+    }
+
+    fn account_of(&mut self, claim: &Claim, hash: u64, now: &Now<'_>) -> Option<AccountIndex> {
+        if let Some(index) = self.accounts.find(hash, claim.key()) {
+            return Some(index);
+        }
+        if !self.rooms.accounts.take(1) {
+            return None;
+        }
+        let account = Account::new(claim.key().clone(), hash, now.elapsed());
+        Some(self.accounts.insert(account))
+    }
+
+    /// The counter that an operation has to wait for.
+    fn lacking(&self, wants: &Wants, now: &Now<'_>) -> AccountIndex {
+        let lacking = wants.parts.iter().find(|part| {
+            let check = self
+                .accounts
+                .get(part.account)
+                .map(|account| account.check(part.units, part.limit, now.elapsed(), &self.terms));
+            check != Some(Check::Fits)
+        });
+        let part = lacking.or(wants.parts.first());
+        part.map_or(AccountIndex::NONE, |part| part.account)
+    }
+
+    /// Notes an operation whose units are taken. None if there is no room, and then they are back.
+    fn admit(
+        &mut self,
+        taken: &[(AccountIndex, u64)],
+        ttl: Duration,
+        now: &Now<'_>,
+    ) -> Option<Admitted> {
+        let Some(vacancy) = self.operations.vacancy(&self.rooms.reservations) else {
+            for (index, units) in taken {
+                if let Some(account) = self.accounts.get_mut(*index) {
+                    account.release(*units);
+                }
+            }
+            return None;
+        };
+        let mut states = CounterStates::new();
+        let mut held = SmallVec::new();
+        for (index, units) in taken {
+            let account = self.accounts.get(*index);
+            states.push(account.map_or(CounterState::default(), |it| it.state(now)));
+            held.push(Held {
+                account: *index,
+                units: *units,
+            });
+            self.kick_if_pressing(*index);
+        }
+        let stage = Stage::Open;
+        let handle = self.operations.insert(vacancy, Operation { held, stage });
+        let deadline = now.elapsed().saturating_add(nanos(ttl));
+        self.deadlines.push(deadline, handle);
+        let operations = &self.operations;
+        let live = operations.occupied();
+        self.deadlines
+            .thin_out(live, |handle| operations.contains(handle));
+        Some(Admitted::new(
+            self.names.name(handle),
+            states,
+            Replay::First,
+        ))
+    }
+
+    fn put_back(&mut self, held: &[Held], now: &Now<'_>) {
+        for held in held {
+            if let Some(account) = self.accounts.get_mut(held.account) {
+                account.release(held.units);
+            }
+            self.after_release(held.account, now);
+        }
+    }
+
+    /// Units may have come back, and something may have to be told.
+    fn after_release(&mut self, index: AccountIndex, now: &Now<'_>) {
+        let waits = |account: &Account| !account.waiting.is_empty();
+        if self.accounts.get(index).is_some_and(waits) {
+            self.serve(index, now);
+        }
+        match self.service {
+            Service::Open => self.kick_if_pressing(index),
+            Service::Closing => self.kick(index),
+        }
+    }
+
+    /// Releases what has been open for too long.
+    fn expire(&mut self, now: &Now<'_>) {
+        let mut expired = 0_u64;
+        while let Some(handle) = self.deadlines.pop_due(now.elapsed()) {
+            let is_open = match self.operations.find(handle) {
+                Found::Here(operation) => matches!(operation.stage, Stage::Open),
+                Found::Gone(_) | Found::Unknown => false,
+            };
+            // One that is being committed waits for the store, or for the loss of its block.
+            if is_open && let Some(operation) = self.operations.remove(handle, |_| Ended::Expired) {
+                self.put_back(&operation.held, now);
+                expired += 1;
+            }
+        }
+        if expired > 0 {
+            crate::leased::observe::expired(expired);
+        }
+    }
+
+    /// Admits those in the queue whose turn it is, and tells those who wait in vain.
+    fn serve(&mut self, index: AccountIndex, now: &Now<'_>) {
+        while let Some(front) = self.accounts.get(index).and_then(|it| it.waiting.front()) {
+            let parts = &front.wants.parts;
+            let mut decision = None;
+            if !front.tell.is_closed() {
+                for (position, part) in parts.iter().enumerate() {
+                    // Only this queue keeps its account from being forgotten, and another may be in
+                    // the place of a forgotten one.
+                    let account = self.accounts.get(part.account);
+                    let Some(account) = account.filter(|it| *it.key() == part.key) else {
+                        decision = Some((part.account, Some(Verdict::AskStore)));
+                        break;
+                    };
+                    let (units, limit) = (part.units, part.limit);
+                    let verdict = match account.check_front(units, limit, now.elapsed()) {
+                        Some(Check::Fits) => continue,
+                        None | Some(Check::Lacking | Check::Crowded) => None,
+                        Some(Check::AskStore) => Some(Verdict::AskStore),
+                        Some(Check::Fault(kind)) => Some(Verdict::Failed(kind)),
+                        Some(Check::Refused) => {
+                            let state = account.state(now);
+                            let refused = Refused::new(position, Refusal::Full, state);
+                            Some(Verdict::refused(refused))
+                        }
+                    };
+                    decision = Some((part.account, verdict));
+                    break;
+                }
+                if matches!(decision, Some((at, None)) if at == index) {
+                    return;
+                }
+            }
+            let waiter = self
+                .accounts
+                .get_mut(index)
+                .and_then(|account| account.waiting.pop_front());
+            let Some(mut waiter) = waiter else { return };
+            match decision {
+                None => self.admit_waiter(waiter, now),
+                Some((_, Some(verdict))) => drop(waiter.tell.send(verdict)),
+                // It went from queue to queue, and what it found was gone each time it came back.
+                Some((_, None)) if waiter.moves >= MAX_CLAIMS => {
+                    drop(waiter.tell.send(Verdict::AskStore));
+                }
+                Some((at, None)) => {
+                    waiter.moves += 1;
+                    if let Some(account) = self.accounts.get_mut(at) {
+                        account.waiting.push_back(waiter);
+                    }
+                    self.kick(at);
+                }
+            }
+        }
+    }
+
+    fn admit_waiter(&mut self, waiter: Waiter, now: &Now<'_>) {
+        if waiter.tell.is_closed() {
+            return;
+        }
+        let mut taken: SmallVec<[(AccountIndex, u64); MAX_CLAIMS]> = SmallVec::new();
+        for part in &waiter.wants.parts {
+            if let Some(account) = self.accounts.get_mut(part.account) {
+                account.take(part.units, part.limit, now.elapsed(), &self.terms);
+            }
+            taken.push((part.account, part.units));
+        }
+        let verdict = match self.admit(&taken, waiter.wants.ttl, now) {
+            Some(admitted) => Verdict::Decided(ReserveOutcome::Admitted(admitted)),
+            None => Verdict::Failed(StoreErrorKind::Full),
+        };
+        if let Err(Verdict::Decided(ReserveOutcome::Admitted(admitted))) = waiter.tell.send(verdict)
+            && let Some(handle) = self.names.handle(admitted.id())
+            && let Some(operation) = self.operations.remove(handle, |_| Ended::Settled)
+        {
+            for held in &operation.held {
+                if let Some(account) = self.accounts.get_mut(held.account) {
+                    account.release(held.units);
+                }
+            }
+        }
+    }
+
+    fn kick_if_pressing(&mut self, index: AccountIndex) {
+        if self.accounts.get(index).is_some_and(Account::is_pressing) {
+            self.kick(index);
+        }
+    }
+
+    /// Has a task started for an account that has none.
+    fn kick(&mut self, index: AccountIndex) {
+        if let Some(account) = self.accounts.get_mut(index)
+            && account.take_lane()
+        {
+            self.kicks.push(index);
+        }
+    }
+
+    /// What the task of an account does next.
+    pub(in crate::leased) fn step(
+        &mut self,
+        index: AccountIndex,
+        fresh: LeaseId,
+        now: &Now<'_>,
+    ) -> Step {
+        self.expire(now);
+        self.settle_accounts(index, now);
+        let (service, terms) = (self.service, self.terms);
+        let account = self.accounts.get_mut(index);
+        account.map_or(Step::Rest, |it| it.step(now, fresh, service, &terms))
+    }
+
+    /// Takes in an answer of the store.
+    pub(in crate::leased) fn answered(
+        &mut self,
+        index: AccountIndex,
+        message: Message,
+        answer: Answer,
+        sent: u64,
+        now: &Now<'_>,
+        dice: u64,
+    ) {
+        let terms = self.terms;
+        if let Some(account) = self.accounts.get_mut(index) {
+            let event = account.answered(message, answer, sent, now.elapsed(), &terms, dice);
+            crate::leased::observe::answered(event);
+            if let Event::Failed(kind) = event {
+                for waiter in account.waiting.drain(..) {
+                    drop(waiter.tell.send(Verdict::Failed(kind)));
+                }
+            }
+        }
+        self.settle_accounts(index, now);
+    }
+
+    /// Tells everybody what is known now.
+    fn settle_accounts(&mut self, index: AccountIndex, now: &Now<'_>) {
+        if let Some(account) = self.accounts.get_mut(index) {
+            account.doubt_overdue(now.elapsed());
+        }
+        self.drop_lost(index);
+        self.tell_sure(index);
+        self.serve(index, now);
+    }
+
+    /// A task was ended from outside, with or without a message under way.
+    pub(in crate::leased) fn abandoned(&mut self, index: AccountIndex, now: &Now<'_>) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        account.abandoned(now.elapsed());
+        for waiter in account.waiting.drain(..) {
+            drop(
+                waiter
+                    .tell
+                    .send(Verdict::Failed(StoreErrorKind::Unavailable)),
+            );
+        }
+    }
+
+    /// Looks after accounts that nobody uses.
+    pub(in crate::leased) fn look_after(&mut self, now: &Now<'_>) {
+        self.expire(now);
+        for index in self.accounts.indexes() {
+            let (service, terms) = (self.service, self.terms);
+            let Some(account) = self.accounts.get_mut(index) else {
+                continue;
+            };
+            if account.is_due(now, service, &terms) {
+                self.kick(index);
+            } else {
+                self.forget_if_empty(index, now);
+            }
+        }
+    }
+
+    /// Takes no more blocks for operations to come, and gives all back that is not used.
+    pub(in crate::leased) fn close(&mut self, now: &Now<'_>) {
+        self.service = Service::Closing;
+        self.look_after(now);
+    }
+
+    /// Has all units of a counter given back that are not used. Whether there are any.
+    pub(in crate::leased) fn recall(&mut self, hash: u64, key: &CounterKey) -> bool {
+        let Some(index) = self.accounts.find(hash, key) else {
+            return false;
+        };
+        let recalled = self.accounts.get_mut(index).is_some_and(Account::recall);
+        if recalled {
+            self.kick(index);
+        }
+        recalled
+    }
+
+    pub(in crate::leased) fn is_recalling(&self, hash: u64, key: &CounterKey) -> bool {
+        let index = self.accounts.find(hash, key);
+        let account = index.and_then(|index| self.accounts.get(index));
+        account.is_some_and(Account::is_recalling)
+    }
+
+    fn forget_if_empty(&mut self, index: AccountIndex, now: &Now<'_>) {
+        let is_empty = |account: &Account| account.is_empty(now.elapsed());
+        if self.accounts.get(index).is_some_and(is_empty) {
+            self.accounts.remove(index);
+            self.rooms.accounts.give_back(1);
+        }
+    }
+
+    /// An answer of the store about a counter, less what is leased and not used.
+    pub(in crate::leased) fn correct(
+        &self,
+        hash: u64,
+        key: &CounterKey,
+        told: CounterState,
+    ) -> CounterState {
+        let account = self
+            .accounts
+            .find(hash, key)
+            .and_then(|index| self.accounts.get(index));
+        account.map_or(told, |account| account.correct(told))
+    }
+
+    pub(in crate::leased) fn key(&self, index: AccountIndex) -> Option<CounterKey> {
+        Some(self.accounts.get(index)?.key().clone())
+    }
+
+    /// Counters of which blocks are held, and the units of them that are not used.
+    pub(in crate::leased) fn holdings(&self) -> (u64, u64) {
+        let held = self.accounts.iter().filter(|it| !it.is_returned());
+        held.fold((0, 0), |(counters, idle), account| {
+            (counters + 1, account.idle_units().saturating_add(idle))
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! The numbers that a process leases by.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use tiergate_core::Limit;
+
+use crate::now::nanos;
+
+/// The share of a block's time to live that the two clocks may drift apart: one in so many.
+const DRIFT: u32 = 100;
+
+/// How long one request to the store may take.
+pub(super) const REQUEST_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What all counters of one process have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) ttl: Duration,
+    pub(super) clock_bound: Duration,
+    pub(super) ahead_most: u64,
+    /// One in so many units of the limit.
+    pub(super) ahead_share: NonZeroU64,
+    pub(super) replicas: NonZeroU64,
+    pub(super) block_most: u64,
+    pub(super) refusal_kept: Duration,
+    pub(super) wait: Duration,
+    pub(super) most_waiting: usize,
+}
+
+impl Terms {
+    /// How long a block may be used after the request for it was begun.
+    pub(super) fn life(&self) -> u64 {
+        let drift = self.ttl / DRIFT;
+        nanos(self.ttl.saturating_sub(self.clock_bound + drift))
+    }
+
+    /// After how long a block is extended.
+    pub(super) fn renewal(&self) -> u64 {
+        nanos(self.ttl / 3).min(self.life() / 2)
+    }
+
+    /// After how long without demand its units go back.
+    pub(super) fn idle(&self) -> u64 {
+        2 * nanos(self.ttl / 3)
+    }
+
+    /// How many units may be committed before the store has heard of them.
+    pub(super) fn ahead(&self, limit: Limit) -> u64 {
+        let share = match limit {
+            Limit::AtMost(units) => units / self.ahead_share,
+            Limit::Unlimited => self.ahead_most,
+        };
+        share.min(self.ahead_most)
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(30),
+            clock_bound: Duration::from_secs(1),
+            ahead_most: 1_000,
+            ahead_share: NonZeroU64::new(1_000).unwrap_or(NonZeroU64::MIN),
+            replicas: NonZeroU64::new(4).unwrap_or(NonZeroU64::MIN),
+            block_most: 100_000,
+            refusal_kept: Duration::from_millis(100),
+            wait: Duration::from_secs(1),
+            most_waiting: 10_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_left_alone_before_the_store_can_forget_it() {
+        let terms = Terms::default();
+        assert_eq!(terms.life(), 28_700_000_000);
+        assert!(terms.renewal() < terms.life());
+        let short = Terms {
+            ttl: Duration::from_secs(1),
+            ..terms
+        };
+        assert_eq!(short.life(), 0);
+    }
+
+    #[test]
+    fn what_may_be_ahead_is_a_share_of_the_limit_with_a_cap() {
+        let terms = Terms::default();
+        for (limit, ahead) in [
+            (0, 0),
+            (999, 0),
+            (1_000, 1),
+            (50_000, 50),
+            (u64::MAX, 1_000),
+        ] {
+            assert_eq!(terms.ahead(Limit::AtMost(limit)), ahead, "{limit}");
+        }
+        assert_eq!(terms.ahead(Limit::Unlimited), 1_000);
+        let none = Terms {
+            ahead_most: 0,
+            ..terms
+        };
+        assert_eq!(none.ahead(Limit::Unlimited), 0);
+    }
+}

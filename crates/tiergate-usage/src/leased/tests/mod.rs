@@ -1,0 +1,4 @@
+//! The local part in simulated worlds.
+
+mod model;
+mod racing;

@@ -1,0 +1,173 @@
+//! What replicas would need of a store, in the memory of one process: for tests, and for measuring.
+
+use std::time::Duration;
+
+use crate::now::Now;
+use crate::{
+    Adjustment, CounterKey, CounterState, CounterWindow, Lease, LeaseEnd, LeaseExtension, LeaseId,
+    LeaseOutcome, Refusal, SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
+};
+
+use super::MemoryUsage;
+use super::counters::CounterIndex;
+use super::lease::Known;
+use super::shard::Shard;
+use super::shards::{Place, ShardSet};
+
+impl MemoryUsage {
+    fn at<R>(&self, key: &CounterKey, act: impl Fn(Place, &mut Shard, &Now<'_>) -> R) -> R {
+        let place = self.shards.place(key);
+        self.locked(ShardSet::of(place.shard), |locked, now| {
+            act(place, locked.shard(place.shard), now)
+        })
+    }
+
+    fn lease_now(&self, lease: Lease<'_>) -> Result<LeaseOutcome, StoreError> {
+        lease.validate()?;
+        let run = || {
+            self.at(lease.key, |place, shard, now| {
+                take(lease, place, shard, now)
+            })
+        };
+        let mut outcome = run();
+        if outcome.is_none() && self.sweep_for_room() {
+            outcome = run();
+        }
+        outcome.ok_or_else(|| self.no_room())
+    }
+
+    fn end_now(&self, key: &CounterKey, id: LeaseId, used: u64) -> LeaseEnd {
+        self.at(key, |place, shard, now| {
+            let kept = shard.leases.kept(id);
+            let end = shard.leases.end(id, used, &mut shard.counters, now);
+            if end == LeaseEnd::Corrected {
+                let counter = shard.counter_at(place, key, now);
+                if let Some(counter) = counter.and_then(|it| shard.counters.get_mut(it)) {
+                    counter.raise(used.saturating_sub(kept), now);
+                    counter.lower(kept.saturating_sub(used), now);
+                }
+            }
+            end
+        })
+    }
+
+    fn tally_now(
+        &self,
+        key: &CounterKey,
+        adjustment: Option<Adjustment>,
+    ) -> Result<Tally, StoreError> {
+        if matches!(key.window(), CounterWindow::Sliding { .. }) || key.window().is_empty() {
+            let fault = StoreError::new(StoreErrorKind::InvalidClaims);
+            return Err(fault.with_detail("only a quota or a gauge has a tally"));
+        }
+        let tally = self.at(key, |place, shard, now| {
+            let counter = match adjustment {
+                Some(Adjustment::Raise(_)) => Some(shard.counter_at(place, key, now)?),
+                _ => shard.counters.find(place.hash, key),
+            };
+            let Some(counter) = counter.and_then(|it| shard.counters.get_mut(it)) else {
+                return Some(Tally::default());
+            };
+            match adjustment {
+                Some(Adjustment::Raise(units)) => counter.raise(units, now),
+                Some(Adjustment::Lower(units)) => drop(counter.lower(units, now)),
+                None => {}
+            }
+            Some(counter.tally())
+        });
+        tally.ok_or_else(|| self.no_room())
+    }
+}
+
+/// Takes a block of units. None if there is no room for it.
+fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Option<LeaseOutcome> {
+    let state = |shard: &mut Shard, counter: CounterIndex| {
+        let counter = shard.counters.get_mut(counter);
+        counter.map_or(CounterState::default(), |counter| counter.state(now))
+    };
+    match shard.leases.find(lease.id) {
+        Some(Known::Open(counter)) => return Some(LeaseOutcome::Granted(state(shard, counter))),
+        Some(Known::Over) => return Some(LeaseOutcome::Over),
+        None => {}
+    }
+    let claim = crate::Claim::new(lease.key.clone(), lease.units, lease.limit);
+    let reason = if claim.can_fit() {
+        Refusal::Full
+    } else {
+        Refusal::NeverFits
+    };
+    let found = shard.counters.find(place.hash, lease.key);
+    let refused_at = match found.and_then(|counter| shard.counters.get_mut(counter)) {
+        Some(counter) => counter.refusal(&claim, now),
+        None => (!claim.can_fit()).then(CounterState::default),
+    };
+    if let Some(state) = refused_at {
+        return Some(LeaseOutcome::Refused(reason, state));
+    }
+    if !shard.rooms.reservations.take(1) {
+        return None;
+    }
+    let Some(counter) = shard.counter_at(place, lease.key, now) else {
+        shard.rooms.reservations.give_back(1);
+        return None;
+    };
+    if let Some(counter) = shard.counters.get_mut(counter) {
+        counter.reserve(lease.units, now);
+    }
+    shard.leases.open(lease, counter, now);
+    Some(LeaseOutcome::Granted(state(shard, counter)))
+}
+
+impl Shard {
+    /// The counter of `key`, made if it is not there. None if there is no room for it.
+    fn counter_at(
+        &mut self,
+        place: Place,
+        key: &CounterKey,
+        now: &Now<'_>,
+    ) -> Option<CounterIndex> {
+        if let Some(counter) = self.counters.find(place.hash, key) {
+            return Some(counter);
+        }
+        let room = self.rooms.counters.take(1);
+        room.then(|| self.counters.create(place.hash, key.clone(), now))
+    }
+}
+
+impl SharedStore for MemoryUsage {
+    fn lease(&self, lease: Lease<'_>) -> StoreFuture<Result<LeaseOutcome, StoreError>> {
+        StoreFuture::ready(self.lease_now(lease))
+    }
+
+    fn extend(
+        &self,
+        key: &CounterKey,
+        id: LeaseId,
+        kept: u64,
+        ttl: Duration,
+    ) -> StoreFuture<Result<LeaseExtension, StoreError>> {
+        let extension = self.at(key, |_, shard, now| shard.leases.extend(id, kept, ttl, now));
+        StoreFuture::ready(extension)
+    }
+
+    fn end(
+        &self,
+        key: &CounterKey,
+        id: LeaseId,
+        used: u64,
+    ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
+        StoreFuture::ready(Ok(self.end_now(key, id, used)))
+    }
+
+    fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {
+        StoreFuture::ready(self.tally_now(key, None))
+    }
+
+    fn adjust(
+        &self,
+        key: &CounterKey,
+        adjustment: Adjustment,
+    ) -> StoreFuture<Result<Tally, StoreError>> {
+        StoreFuture::ready(self.tally_now(key, Some(adjustment)))
+    }
+}

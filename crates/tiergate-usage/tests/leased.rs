@@ -1,0 +1,647 @@
+//! A front that leases, before a store that is slow, away, or forgets to answer.
+//!
+//! Time is tokio's, and stands still unless everybody waits.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics"
+)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tiergate_clock::{Clock, ManualClock};
+use tiergate_core::time::Timestamp;
+use tiergate_core::{Limit, Subject};
+use tiergate_usage::{
+    Adjustment, Claim, CounterKey, CounterStates, CounterWindow, IdempotencyKey, Lease, LeaseEnd,
+    LeaseExtension, LeaseId, LeaseOutcome, LeasedUsage, LeasedUsageBuilder, Lowered, MemoryUsage,
+    Refused, ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, StoreError,
+    StoreErrorKind, StoreFuture, Tally, UsageStore,
+};
+
+const TTL: Duration = Duration::from_secs(300);
+
+/// The time of the runtime.
+#[derive(Debug)]
+struct TokioClock {
+    start: Timestamp,
+    origin: tokio::time::Instant,
+}
+
+impl TokioClock {
+    fn new() -> Self {
+        Self {
+            start: ManualClock::default().now(),
+            origin: tokio::time::Instant::now(),
+        }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        self.start.saturating_add(self.elapsed())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
+    }
+}
+
+/// What befalls messages about leases.
+#[derive(Clone, Copy, Debug)]
+enum Weather {
+    Fine,
+    Slow(Duration),
+    /// The store neither acts nor answers.
+    Hang,
+    /// The store acts, and its answer is lost.
+    LoseAnswers,
+    /// The store does not act, and says so.
+    Away,
+}
+
+#[derive(Debug)]
+struct Store {
+    inner: MemoryUsage,
+    weather: Mutex<Weather>,
+    leases: AtomicU64,
+    reports: AtomicU64,
+}
+
+impl Store {
+    fn set(&self, weather: Weather) {
+        *self.weather.lock().unwrap() = weather;
+    }
+
+    fn leases(&self) -> u64 {
+        self.leases.load(Ordering::Relaxed)
+    }
+
+    fn reports(&self) -> u64 {
+        self.reports.load(Ordering::Relaxed)
+    }
+
+    async fn tally(&self, key: &CounterKey) -> (u64, u64) {
+        let tally = self.inner.tally(key).await.unwrap();
+        (tally.committed(), tally.open())
+    }
+
+    fn through<T: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&MemoryUsage) -> StoreFuture<Result<T, StoreError>> + Send + 'static,
+    ) -> StoreFuture<Result<T, StoreError>> {
+        let store = Arc::clone(self);
+        StoreFuture::boxed(async move {
+            let weather = *store.weather.lock().unwrap();
+            match weather {
+                Weather::Fine => act(&store.inner).await,
+                Weather::Slow(length) => {
+                    tokio::time::sleep(length).await;
+                    act(&store.inner).await
+                }
+                Weather::Hang => std::future::pending().await,
+                Weather::LoseAnswers => {
+                    drop(act(&store.inner).await);
+                    std::future::pending().await
+                }
+                Weather::Away => Err(StoreError::new(StoreErrorKind::Unavailable)),
+            }
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Front(Arc<Store>);
+
+impl UsageStore for Front {
+    fn reserve(&self, request: Reserve<'_>) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
+        self.0.inner.reserve(request)
+    }
+
+    fn commit(
+        &self,
+        id: ReservationId,
+        units: &[u64],
+    ) -> StoreFuture<Result<Settlement, StoreError>> {
+        self.0.inner.commit(id, units)
+    }
+
+    fn release(&self, id: ReservationId) -> StoreFuture<Result<Settlement, StoreError>> {
+        self.0.inner.release(id)
+    }
+
+    fn peek(&self, keys: &[CounterKey]) -> StoreFuture<Result<CounterStates, StoreError>> {
+        self.0.inner.peek(keys)
+    }
+
+    fn lower(&self, key: &CounterKey, units: u64) -> StoreFuture<Result<Lowered, StoreError>> {
+        self.0.inner.lower(key, units)
+    }
+}
+
+impl SharedStore for Front {
+    fn lease(&self, lease: Lease<'_>) -> StoreFuture<Result<LeaseOutcome, StoreError>> {
+        self.0.leases.fetch_add(1, Ordering::Relaxed);
+        let key = lease.key.clone();
+        let Lease {
+            id,
+            units,
+            kept,
+            limit,
+            ttl,
+            ..
+        } = lease;
+        self.0.through(move |inner| {
+            inner.lease(Lease {
+                key: &key,
+                id,
+                units,
+                kept,
+                limit,
+                ttl,
+            })
+        })
+    }
+
+    fn extend(
+        &self,
+        key: &CounterKey,
+        id: LeaseId,
+        kept: u64,
+        ttl: Duration,
+    ) -> StoreFuture<Result<LeaseExtension, StoreError>> {
+        self.0.reports.fetch_add(1, Ordering::Relaxed);
+        let key = key.clone();
+        self.0
+            .through(move |inner| inner.extend(&key, id, kept, ttl))
+    }
+
+    fn end(
+        &self,
+        key: &CounterKey,
+        id: LeaseId,
+        used: u64,
+    ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
+        let key = key.clone();
+        self.0.through(move |inner| inner.end(&key, id, used))
+    }
+
+    fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {
+        self.0.inner.tally(key)
+    }
+
+    fn adjust(
+        &self,
+        key: &CounterKey,
+        adjustment: Adjustment,
+    ) -> StoreFuture<Result<Tally, StoreError>> {
+        self.0.inner.adjust(key, adjustment)
+    }
+}
+
+struct World {
+    store: Arc<Store>,
+    usage: Arc<LeasedUsage>,
+    key: CounterKey,
+}
+
+fn world(set_up: impl FnOnce(LeasedUsageBuilder) -> LeasedUsageBuilder) -> World {
+    let clock = Arc::new(TokioClock::new());
+    let store = Arc::new(Store {
+        inner: MemoryUsage::with_clock(Arc::clone(&clock) as _),
+        weather: Mutex::new(Weather::Fine),
+        leases: AtomicU64::new(0),
+        reports: AtomicU64::new(0),
+    });
+    let builder = LeasedUsage::builder(Arc::new(Front(Arc::clone(&store))));
+    let start = clock.now();
+    let end = start.saturating_add(Duration::from_secs(30 * 24 * 3_600));
+    let window = CounterWindow::Fixed { start, end };
+    World {
+        store,
+        usage: Arc::new(set_up(builder.clock(clock)).build()),
+        key: CounterKey::new(Subject::user("a"), "requests", window),
+    }
+}
+
+impl World {
+    fn reserve(&self, units: u64, limit: u64) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
+        let claims = [Claim::new(self.key.clone(), units, Limit::AtMost(limit))];
+        self.usage.reserve(Reserve::new(&claims, TTL))
+    }
+
+    async fn admitted(&self, units: u64, limit: u64) -> ReservationId {
+        match self.reserve(units, limit).await.unwrap() {
+            ReserveOutcome::Admitted(admitted) => admitted.id(),
+            ReserveOutcome::Refused(refused) => panic!("{refused:?}"),
+        }
+    }
+
+    async fn refused(&self, units: u64, limit: u64) -> Refused {
+        match self.reserve(units, limit).await.unwrap() {
+            ReserveOutcome::Refused(refused) => refused,
+            ReserveOutcome::Admitted(_) => panic!("{units} of {limit} should not fit"),
+        }
+    }
+
+    async fn spent(&self, units: u64, limit: u64) {
+        let id = self.admitted(units, limit).await;
+        let settlement = self.usage.commit(id, &[units]).await.unwrap();
+        assert_eq!(settlement, Settlement::Settled);
+    }
+
+    /// Spends until blocks are large.
+    async fn warmed_up(&self, limit: u64) -> u64 {
+        for _ in 0..2_000 {
+            self.spent(1, limit).await;
+        }
+        2_000
+    }
+
+    async fn returned(&self) {
+        self.usage.shutdown(Duration::from_secs(60)).await.unwrap();
+    }
+}
+
+fn kind<T>(result: Result<T, StoreError>) -> StoreErrorKind {
+    match result {
+        Ok(_) => panic!("the store should have failed"),
+        Err(error) => error.kind(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_leased_is_admitted_and_committed_without_a_wait() {
+    let w = world(|builder| builder);
+    let spent = w.warmed_up(10_000_000).await;
+    let before = w.store.leases() + w.store.reports();
+    let mut at_once = 0;
+    for _ in 0..10_000 {
+        match w.reserve(1, 10_000_000).now_or_never() {
+            Ok(Ok(ReserveOutcome::Admitted(admitted))) => {
+                let commit = w.usage.commit(admitted.id(), &[1]);
+                match commit.now_or_never() {
+                    Ok(_) => at_once += 1,
+                    Err(commit) => {
+                        commit.await.unwrap();
+                    }
+                }
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(later) => match later.await.unwrap() {
+                ReserveOutcome::Admitted(admitted) => {
+                    w.usage.commit(admitted.id(), &[1]).await.unwrap();
+                }
+                ReserveOutcome::Refused(refused) => panic!("{refused:?}"),
+            },
+        }
+        tokio::task::yield_now().await;
+    }
+    let asked = w.store.leases() + w.store.reports() - before;
+    assert!(at_once >= 9_900, "{at_once} of 10,000");
+    assert!(asked <= 100, "{asked} messages for 10,000 operations");
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (spent + 10_000, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_away_no_more_is_spent_than_may_be_ahead() {
+    for weather in [Weather::Hang, Weather::Away, Weather::LoseAnswers] {
+        let w = world(|builder| builder.ahead(50));
+        let spent = w.warmed_up(10_000_000).await;
+        w.store.set(weather);
+        let (mut ahead, mut failed) = (0, 0);
+        for _ in 0..300 {
+            match w.reserve(1, 10_000_000).await {
+                Ok(ReserveOutcome::Admitted(admitted)) => {
+                    let commit = w.usage.commit(admitted.id(), &[1]).now_or_never();
+                    ahead += u64::from(matches!(commit, Ok(Ok(Settlement::Settled))));
+                    if commit.is_err() {
+                        w.usage.release(admitted.id()).await.unwrap();
+                    }
+                }
+                Ok(ReserveOutcome::Refused(refused)) => panic!("{refused:?}"),
+                Err(_) => failed += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!((1..=50).contains(&ahead), "{ahead} under {weather:?}");
+        assert!(failed >= 200, "{failed} under {weather:?}");
+        w.store.set(Weather::Fine);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        w.spent(1, 10_000_000).await;
+        w.returned().await;
+        assert_eq!(
+            w.store.tally(&w.key).await,
+            (spent + ahead + 1, 0),
+            "under {weather:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_goes_at_the_deadline() {
+    let w = world(|builder| builder.max_wait(Duration::from_millis(300)));
+    w.store.set(Weather::Hang);
+    let begin = tokio::time::Instant::now();
+    assert_eq!(kind(w.reserve(1, 10).await), StoreErrorKind::TimedOut);
+    assert_eq!(begin.elapsed().as_millis(), 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absent_store_is_not_asked_by_every_request() {
+    let w = world(|builder| builder);
+    w.store.set(Weather::Away);
+    for _ in 0..1_000 {
+        assert_eq!(kind(w.reserve(1, 10).await), StoreErrorKind::Unavailable);
+    }
+    assert!(w.store.leases() <= 2, "asked {} times", w.store.leases());
+    w.store.set(Weather::Fine);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    w.spent(1, 10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_leaves_takes_nothing_along() {
+    let w = world(|builder| builder);
+    w.store.set(Weather::Slow(Duration::from_millis(100)));
+    for leaves_after in [1, 99, 100, 101] {
+        let waiting = w.reserve(3, 10);
+        let left = tokio::time::timeout(Duration::from_millis(leaves_after), waiting).await;
+        if let Ok(Ok(ReserveOutcome::Admitted(admitted))) = left {
+            w.usage.release(admitted.id()).await.unwrap();
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // All ten are there.
+    w.spent(10, 10).await;
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_whose_grant_was_not_heard_is_asked_for_by_its_name() {
+    let w = world(|builder| builder);
+    w.store.set(Weather::LoseAnswers);
+    assert_eq!(kind(w.reserve(4, 10).await), StoreErrorKind::TimedOut);
+    w.store.set(Weather::Fine);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    w.spent(10, 10).await;
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_come_at_once_make_one_request() {
+    let w = world(|builder| builder);
+    w.store.set(Weather::Slow(Duration::from_millis(20)));
+    let waiting: Vec<_> = (0..500)
+        .map(|_| tokio::spawn(w.reserve(1, 100_000)))
+        .collect();
+    for waiting in waiting {
+        let outcome = waiting.await.unwrap().unwrap();
+        assert!(matches!(outcome, ReserveOutcome::Admitted(_)));
+    }
+    assert!(w.store.leases() <= 3, "{} requests", w.store.leases());
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_who_wait_are_turned_away() {
+    let w = world(|builder| builder.max_waiting(3));
+    w.store.set(Weather::Slow(Duration::from_millis(20)));
+    let waiting: Vec<_> = (0..5).map(|_| tokio::spawn(w.reserve(1, 10))).collect();
+    let mut full = 0;
+    for waiting in waiting {
+        if let Err(error) = waiting.await.unwrap() {
+            assert_eq!(error.kind(), StoreErrorKind::Full);
+            full += 1;
+        }
+    }
+    assert_eq!(full, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_used_up_costs_no_request_each_time() {
+    let w = world(|builder| builder);
+    w.spent(10, 10).await;
+    let before = w.store.leases();
+    for _ in 0..1_000 {
+        let refused = w.refused(1, 10).await;
+        assert_eq!(refused.state().used(), 10);
+        assert!(refused.state().wait() > Some(Duration::from_secs(3_600)));
+    }
+    let asked = w.store.leases() - before;
+    assert!(asked <= 1, "asked {asked} times");
+    // A higher limit holds from the next operation on.
+    w.spent(1, 11).await;
+    // What others give back is seen soon.
+    w.refused(1, 11).await;
+    w.store
+        .inner
+        .adjust(&w.key, Adjustment::Lower(1))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(101)).await;
+    w.spent(1, 11).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_is_told_once_the_store_has_heard_of_it() {
+    let w = world(|builder| builder.ahead(0));
+    let spent = w.warmed_up(10_000_000).await;
+    w.store.set(Weather::Slow(Duration::from_millis(50)));
+    let id = w.admitted(1, 10_000_000).await;
+    let begin = tokio::time::Instant::now();
+    let commit = w.usage.commit(id, &[1]);
+    let settlement = match commit.now_or_never() {
+        Ok(_) => panic!("the store has not heard of it"),
+        Err(commit) => commit.await.unwrap(),
+    };
+    assert_eq!(settlement, Settlement::Settled);
+    assert!(begin.elapsed() >= Duration::from_millis(50));
+    // A handler that takes longer than the store does not notice.
+    let id = w.admitted(1, 10_000_000).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let commit = w.usage.commit(id, &[1]).now_or_never();
+    assert!(matches!(commit, Ok(Ok(Settlement::Settled))));
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (spent + 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_the_store_never_heard_of_expires_with_its_block() {
+    let w = world(|builder| builder.ahead(0));
+    let spent = w.warmed_up(10_000_000).await;
+    let id = w.admitted(1, 10_000_000).await;
+    w.store.set(Weather::Hang);
+    let begin = tokio::time::Instant::now();
+    assert_eq!(w.usage.commit(id, &[1]).await.unwrap(), Settlement::Expired);
+    let waited = begin.elapsed();
+    assert!(waited < Duration::from_secs(35), "{waited:?}");
+    // The same once more.
+    assert_eq!(w.usage.commit(id, &[1]).await.unwrap(), Settlement::Expired);
+    w.store.set(Weather::Fine);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (spent, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_asked_for_again_has_one_end() {
+    let w = world(|builder| builder.ahead(0));
+    let spent = w.warmed_up(10_000_000).await;
+    w.store.set(Weather::Hang);
+    let id = w.admitted(1, 10_000_000).await;
+    let first = w.usage.commit(id, &[1]);
+    let left = tokio::time::timeout(Duration::from_secs(5), first).await;
+    assert!(left.is_err());
+    w.store.set(Weather::Fine);
+    let again = w.usage.commit(id, &[1]).await.unwrap();
+    assert_eq!(again, Settlement::Settled);
+    let after = w.usage.commit(id, &[1]).await.unwrap();
+    assert_eq!(after, Settlement::AlreadySettled);
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (spent + 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn units_without_demand_go_back() {
+    let w = world(|builder| builder);
+    let spent = w.warmed_up(10_000_000).await;
+    assert!(w.store.tally(&w.key).await.1 > 0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(w.store.tally(&w.key).await, (spent, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocks_in_use_are_extended() {
+    let w = world(|builder| builder);
+    let id = w.admitted(5, 10).await;
+    // The store would have forgotten the block five times.
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert_eq!(w.store.tally(&w.key).await, (0, 5));
+    let commit = w.usage.commit(id, &[5]).await;
+    assert_eq!(commit.unwrap(), Settlement::Settled);
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (5, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_for_what_is_open() {
+    let w = world(|builder| builder);
+    let spent = w.warmed_up(10_000_000).await;
+    let id = w.admitted(3, 10_000_000).await;
+    let short = w.usage.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(kind(short), StoreErrorKind::TimedOut);
+    let usage = Arc::clone(&w.usage);
+    let rest = tokio::spawn(async move { usage.shutdown(Duration::from_secs(60)).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let commit = w.usage.commit(id, &[3]).await;
+    assert_eq!(commit.unwrap(), Settlement::Settled);
+    rest.await.unwrap().unwrap();
+    assert_eq!(w.store.tally(&w.key).await, (spent + 3, 0));
+    // From then on the store is asked itself.
+    w.spent(1, 10_000_000).await;
+    assert_eq!(w.store.tally(&w.key).await, (spent + 4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_gives_back_what_is_not_used() {
+    let w = world(|builder| builder);
+    let spent = w.warmed_up(10_000_000).await;
+    drop(w.usage);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(w.store.tally(&w.key).await, (spent, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_replicas_share_a_limit_exactly() {
+    let w = world(|builder| builder);
+    let other = LeasedUsage::builder(Arc::new(Front(Arc::clone(&w.store))))
+        .clock(Arc::new(TokioClock::new()))
+        .build();
+    let claims = [Claim::new(w.key.clone(), 1, Limit::AtMost(5_000))];
+    let mut spent = 0;
+    let mut refused_in_a_row = 0;
+    while refused_in_a_row < 4 {
+        for usage in [&*w.usage, &other] {
+            match usage.reserve(Reserve::new(&claims, TTL)).await.unwrap() {
+                ReserveOutcome::Admitted(admitted) => {
+                    let commit = usage.commit(admitted.id(), &[1]).await.unwrap();
+                    assert_eq!(commit, Settlement::Settled);
+                    spent += 1;
+                    refused_in_a_row = 0;
+                }
+                ReserveOutcome::Refused(_) => refused_in_a_row += 1,
+            }
+        }
+        assert!(spent <= 5_000);
+    }
+    // The last units are never held by one while the other is refused for long.
+    assert_eq!(spent, 5_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_process_holds_is_no_reason_to_refuse() {
+    let w = world(|builder| builder);
+    let spent = w.warmed_up(10_000_000).await;
+    let held = w.store.tally(&w.key).await.1;
+    assert!(held > 10);
+    // Under a lower limit, and with a name, the store is asked itself.
+    w.spent(3, spent + 3).await;
+    w.warmed_up(10_000_000).await;
+    let spent = 2 * spent + 3;
+    let name = IdempotencyKey::new("k").unwrap();
+    let claims = [Claim::new(w.key.clone(), 1, Limit::AtMost(spent + 1))];
+    let request = Reserve::new(&claims, TTL).with_idempotency_key(&name);
+    let outcome = w.usage.reserve(request).await.unwrap();
+    assert!(matches!(outcome, ReserveOutcome::Admitted(_)));
+    w.refused(1, spent + 1).await;
+}
+
+#[test]
+fn without_a_runtime_the_store_is_asked_itself() {
+    let store = Arc::new(MemoryUsage::new());
+    let usage = LeasedUsage::new(store);
+    let window = CounterWindow::Fixed {
+        start: Timestamp::from_seconds(0),
+        end: Timestamp::MAX,
+    };
+    let key = CounterKey::new(Subject::user("a"), "requests", window);
+    let claims = [Claim::new(key, 1, Limit::AtMost(1))];
+    let outcome = usage.reserve(Reserve::new(&claims, TTL)).now_or_never();
+    let Ok(Ok(ReserveOutcome::Admitted(admitted))) = outcome else {
+        panic!("the store in memory answers at once");
+    };
+    let commit = usage.commit(admitted.id(), &[1]).now_or_never();
+    assert!(matches!(commit, Ok(Ok(Settlement::Settled))));
+}
+
+/// The runtime ends with messages under way; another goes on.
+#[test]
+fn a_runtime_that_ends_takes_no_counter_along() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let first = runtime();
+    let w = first.block_on(async { world(|builder| builder) });
+    first.block_on(async {
+        w.store.set(Weather::Hang);
+        let waiting = tokio::time::timeout(Duration::from_millis(20), w.reserve(1, 10)).await;
+        assert!(waiting.is_err());
+    });
+    drop(first);
+    w.store.set(Weather::Fine);
+    let second = runtime();
+    second.block_on(async {
+        let give_up = tokio::time::Instant::now() + Duration::from_secs(20);
+        while w.reserve(1, 10).await.is_err() {
+            assert!(tokio::time::Instant::now() < give_up);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+}
