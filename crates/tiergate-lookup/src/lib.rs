@@ -45,6 +45,6 @@ pub use follow::{CatalogChange, CatalogChanges, FollowError, FollowStatistics, F
 #[cfg(feature = "http-client")]
 pub use http::{
     AfterRefusal, CachedToken, HttpLookup, HttpLookupBuilder, HttpLookupError, IssuedToken,
-    StaticToken, TokenError, TokenIssuer, TokenProvider,
+    StaticToken, TokenError, TokenIssuer, TokenProvider, UsageOutcome, UsageSubmission,
 };
 pub use lookup::SubscriptionLookup;

@@ -235,5 +235,7 @@ mod tests {
         for kind in ["message", "notification", "Hello", "subscription "] {
             assert_eq!(read(kind, "{}"), Message::Foreign, "{kind}");
         }
+        let reached = r#"{"subject":{"userId":"ada","organizationId":null},"threshold":80}"#;
+        assert_eq!(read("usage.threshold_reached", reached), Message::Foreign);
     }
 }

@@ -75,6 +75,11 @@ impl Base {
         self.below("api/events")
     }
 
+    /// The address that usage is sent to.
+    pub(super) fn usage_url(&self) -> Url {
+        self.below("api/usage")
+    }
+
     fn below(&self, path: &str) -> Url {
         let mut url = self.url.clone();
         let prefix = self.url.path().trim_end_matches('/');

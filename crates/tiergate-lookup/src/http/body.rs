@@ -4,11 +4,11 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use super::request::transport_error;
 use crate::{LookupError, LookupErrorKind};
 
-/// The largest answer that is read, in bytes.
-const MAX_BYTES: usize = 256 * 1024;
+/// The largest answer about a subscription that is read, in bytes.
+pub(super) const MAX_BYTES: usize = 256 * 1024;
 
-/// Reads a JSON body, and stops reading where it gets too large.
-pub(super) async fn read_json(mut response: Response) -> Result<Vec<u8>, LookupError> {
+/// Reads a JSON body of at most so many bytes, and stops reading where it gets larger.
+pub(super) async fn read_json(mut response: Response, most: usize) -> Result<Vec<u8>, LookupError> {
     if !is_json(&response) {
         return Err(invalid(&response, "the answer is not JSON"));
     }
@@ -16,12 +16,13 @@ pub(super) async fn read_json(mut response: Response) -> Result<Vec<u8>, LookupE
         return Err(invalid(&response, "the answer is compressed"));
     }
     let announced = response.content_length().unwrap_or(0);
-    if announced > MAX_BYTES as u64 {
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > most {
         return Err(too_large(&response));
     }
-    let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
+    let mut body = Vec::with_capacity(announced);
     while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
-        if chunk.len() > MAX_BYTES.saturating_sub(body.len()) {
+        if chunk.len() > most.saturating_sub(body.len()) {
             return Err(too_large(&response));
         }
         body.extend_from_slice(&chunk);
@@ -74,7 +75,7 @@ fn is_encoded(response: &Response) -> bool {
 }
 
 fn too_large(response: &Response) -> LookupError {
-    invalid(response, "the answer is larger than 256 KiB")
+    invalid(response, "the answer is larger than any that is expected")
 }
 
 fn invalid(response: &Response, complaint: &'static str) -> LookupError {

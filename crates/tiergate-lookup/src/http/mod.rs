@@ -8,6 +8,7 @@ mod cached_token;
 mod changes;
 mod request;
 mod token;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use builder::{HttpLookupBuilder, HttpLookupError};
 pub use cached_token::{CachedToken, IssuedToken, TokenIssuer};
 pub(crate) use changes::{ChangeStream, Unopened};
 pub use token::{AfterRefusal, StaticToken, TokenError, TokenProvider};
+pub use usage::{UsageOutcome, UsageSubmission};
 
 /// Asks the billing service who has which subscription.
 ///

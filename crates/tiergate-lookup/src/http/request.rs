@@ -131,7 +131,7 @@ pub(super) fn refuse_redirected(response: &Response, url: &Url) -> Result<(), Lo
 
 async fn read(subject: &Subject, response: Response) -> Result<Option<Subscription>, LookupError> {
     let status = response.status().as_u16();
-    let body = body::read_json(response).await?;
+    let body = body::read_json(response, body::MAX_BYTES).await?;
     let invalid = || LookupError::new(LookupErrorKind::InvalidAnswer).with_status(status);
     match wire::from_envelope(&body) {
         Ok(Some(subscription)) if subscription.subject != *subject => {

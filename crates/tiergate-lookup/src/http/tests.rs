@@ -5,3 +5,4 @@ pub(crate) mod server;
 mod answers;
 mod faults;
 mod tokens;
+mod usage;
