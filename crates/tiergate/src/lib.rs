@@ -58,6 +58,7 @@
 //! | [`usage`] | how much of a limit is used: stores and reservations |
 //! | [`observability`] | the names of events and metrics |
 //! | `axum` (feature `axum`) | extractors for handlers, and a router whose guards can be listed |
+//! | `recorder` (feature `recorder`) | usage for billing, kept until the billing service has it |
 //! | `testing` (feature `testing`) | gates for tests |
 //!
 //! # When billing is away
@@ -76,6 +77,7 @@
 //! | `native-tls` | no | TLS for it, by the system's library |
 //! | `axum` | no | the module `axum`. The layers themselves serve axum without it |
 //! | `metrics` | no | metrics through the `metrics` facade |
+//! | `recorder` | no | the module `recorder` |
 //! | `testing` | no | the module `testing` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -85,6 +87,8 @@ pub mod denial;
 pub mod gate;
 pub mod layer;
 pub mod observability;
+#[cfg(feature = "recorder")]
+pub mod recorder;
 pub mod request;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -109,4 +113,10 @@ pub use tiergate_lookup::{
     CacheConfig, CachedLookup, StaticLookup, SubscriptionLookup, async_trait,
 };
 pub use tiergate_usage as usage;
+#[cfg(feature = "postgres")]
+pub use tiergate_usage::PostgresUsage;
+#[cfg(feature = "redis")]
+pub use tiergate_usage::RedisUsage;
+#[cfg(feature = "sqlite")]
+pub use tiergate_usage::SqliteUsage;
 pub use tiergate_usage::{MemoryUsage, UsageStore};

@@ -11,6 +11,8 @@
 //! | `request.degraded` | warn | `requirement`, `subject_kind` | a layer allowed a request without knowing the subscription |
 //! | `tier.unknown` | warn, once for each tier | `tier` | a subscription has a tier that the catalog does not name |
 //! | `usage.store_failed` | error | `error` | the store of usage did not answer |
+//! | `usage.answered_uncounted` | warn | – | an answer went out before the store of usage had counted it |
+//! | `usage.threshold_reached` | info | `feature`, `percent`, `limit`, `used`, `subject_kind` | usage has reached a threshold of its limit |
 //! | `catalog.reloaded` | info | `revision` | a new catalog is in force |
 //! | `catalog.reload_failed` | error, once for each mistake | `error` | a catalog file was not put in force |
 //! | `guard.mistake` | error | `error` | a guard names something that is not the catalog's, which start-up should have found |
@@ -31,6 +33,8 @@
 //! | `tiergate_decisions_total` | counter | `requirement`; `outcome`: `allowed`, `allowed_degraded`, or the code of the denial |
 //! | `tiergate_unknown_tiers_total` | counter | – |
 //! | `tiergate_usage_store_failures_total` | counter | – |
+//! | `tiergate_answers_uncounted_total` | counter | – |
+//! | `tiergate_usage_thresholds_total` | counter | `feature`, `percent` |
 //! | `tiergate_catalog_reloads_total` | counter | – |
 //! | `tiergate_catalog_reload_failures_total` | counter | – |
 //! | `tiergate_mistakes_total` | counter | – |

@@ -9,9 +9,12 @@ use tiergate_lookup::{CacheConfig, CachedLookup, SubscriptionLookup};
 use tiergate_lookup::{FollowError, HttpLookup};
 use tiergate_usage::{MemoryUsage, UsageStore};
 
+use super::alerts::{Alerts, UsageAlerts};
+use super::charged::{Listeners, RecordUsage};
 use super::live::LiveCatalog;
 use super::observe::Observer;
-use super::{GateId, Inner, TierGate};
+use super::thresholds::Thresholds;
+use super::{GateId, Inner, StoreOutage, TierGate};
 use crate::denial::{RenderDenial, Renderer};
 use crate::request::{ExtractSubject, SubjectSource, TicketPool};
 
@@ -28,6 +31,9 @@ pub struct TierGateBuilder {
     clock: Arc<dyn Clock>,
     policy: Policy,
     reservation_ttl: Duration,
+    answer_wait: Duration,
+    outage: Option<StoreOutage>,
+    listeners: Listeners,
     subject: SubjectSource,
     renderer: Renderer,
 }
@@ -73,6 +79,9 @@ impl TierGateBuilder {
             clock: Arc::new(SystemClock::new()),
             policy: Policy::default(),
             reservation_ttl: Duration::from_secs(600),
+            answer_wait: Duration::from_secs(1),
+            outage: None,
+            listeners: Listeners::default(),
             subject: SubjectSource::default(),
             renderer: Renderer::default(),
         }
@@ -151,6 +160,45 @@ impl TierGateBuilder {
         self
     }
 
+    /// Holds an answer back for at most so long until its units are counted, by a store that does not
+    /// do that at once. A second by default. What takes longer goes on without the answer; should
+    /// the process stop in the meantime, those units are given back when the reservation expires.
+    /// Zero does not wait.
+    pub fn answer_wait(mut self, most: Duration) -> Self {
+        self.answer_wait = most;
+        self
+    }
+
+    /// Does so with requests that the store of usage gives no answer for. By default they are
+    /// refused, unless the policy lets requests pass of whom nothing is known. A layer may
+    /// [choose otherwise](crate::CheckUsageLimitLayer::during_store_outage).
+    pub fn during_store_outage(mut self, outage: StoreOutage) -> Self {
+        self.outage = Some(outage);
+        self
+    }
+
+    /// Tells `recorder` of everything that is charged, to have it billed.
+    pub fn record_usage(mut self, recorder: impl RecordUsage) -> Self {
+        self.listeners.recorder = Some(Arc::new(recorder));
+        self
+    }
+
+    /// Tells `listener` when usage reaches one of the thresholds of a limit, once in each window.
+    ///
+    /// ```
+    /// use tiergate::gate::{ThresholdReached, Thresholds};
+    ///
+    /// # fn with(builder: tiergate::TierGateBuilder) -> tiergate::TierGateBuilder {
+    /// builder.alerts(Thresholds::default(), |reached: &ThresholdReached| {
+    ///     println!("{} % of {} are used", reached.percent, reached.feature);
+    /// })
+    /// # }
+    /// ```
+    pub fn alerts(mut self, thresholds: Thresholds, listener: impl UsageAlerts) -> Self {
+        self.listeners.alerts = Some(Alerts::new(thresholds, Box::new(listener)));
+        self
+    }
+
     /// Finds out who a request is decided for. By default it is read from the request's extensions,
     /// see [`FromExtensions`](crate::request::FromExtensions).
     pub fn subject(mut self, extract: impl ExtractSubject) -> Self {
@@ -189,6 +237,7 @@ impl TierGateBuilder {
         let usage = self
             .usage
             .unwrap_or_else(|| Arc::new(MemoryUsage::with_clock(Arc::clone(&self.clock))));
+        let allowance = MemoryUsage::with_clock(Arc::clone(&self.clock));
         Ok(TierGate {
             inner: Arc::new(Inner {
                 id: GateId::new(),
@@ -200,6 +249,10 @@ impl TierGateBuilder {
                 clock: self.clock,
                 policy: self.policy,
                 reservation_ttl: self.reservation_ttl,
+                answer_wait: self.answer_wait,
+                outage: self.outage,
+                allowance: Arc::new(allowance),
+                listeners: self.listeners,
                 subject: self.subject,
                 renderer: self.renderer,
                 tickets: TicketPool::default(),

@@ -9,13 +9,16 @@ use tiergate_core::decision::{
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Meter, Subject};
 use tiergate_usage::{
-    Admission, Admitting, Claim, CounterKey, CounterState, CounterWindow, IdempotencyKey,
-    MAX_CLAIMS, Reservation, Reserve, Settling, StoreError, StoreErrorKind,
+    Admission, Admitting, Claim, CounterKey, CounterState, IdempotencyKey, MAX_CLAIMS, Replay,
+    Reservation, Reserve, Settlement, StoreError, StoreErrorKind,
 };
 
-use super::{Inquiry, TierGate};
+use super::charged::{Account, Bill};
+use super::reserved::Reserved;
+use super::{Inquiry, StoreOutage, TierGate};
 use crate::denial::{RateLimitField, RateLimitFields};
 use crate::layer::Charge;
+use crate::layer::rule::Settled;
 use crate::request::{Cell, Metered, Taken, Ticket};
 
 /// Units of one limit that are asked for.
@@ -31,7 +34,8 @@ pub(crate) struct Asking {
 pub struct Counting {
     grant: Grant,
     now: Timestamp,
-    items: SmallVec<[(LimitId, u64, Allowance); 1]>,
+    items: SmallVec<[Item; 1]>,
+    account: Option<Account>,
 }
 
 /// Units that were taken, until they are charged or given back. Dropping it gives them back.
@@ -43,12 +47,17 @@ pub(crate) struct Count {
     cell: Option<Arc<Cell>>,
     /// None if nothing was taken, or if policy let the request pass without counting.
     reservation: Option<Reservation>,
+    account: Option<Account>,
 }
 
+/// Units of one limit.
 #[derive(Debug)]
-struct Item {
-    allowance: Allowance,
-    state: CounterState,
+pub(super) struct Item {
+    pub(super) limit: LimitId,
+    pub(super) reserved: u64,
+    pub(super) allowance: Allowance,
+    /// None if the store has not said.
+    pub(super) state: Option<CounterState>,
 }
 
 /// Why units can't be asked for.
@@ -76,24 +85,35 @@ impl TierGate {
         let mut grant = decision::grant(&standing);
         let mut items = SmallVec::new();
         let mut claims: SmallVec<[Claim; MAX_CLAIMS]> = SmallVec::new();
-        for Asking { limit, units } in asking {
+        for &Asking { limit, units } in asking {
             let asked = units.unwrap_or(0);
-            match decision::admit(&inquiry.catalog, &standing, *limit, asked)? {
+            match decision::admit(&inquiry.catalog, &standing, limit, asked)? {
                 decision::Admission::Denied(denial) => return Err(CountError::Denied(denial)),
                 decision::Admission::Countable(allowance) => {
                     grant = allowance.grant;
                     if asked > 0 {
                         let key = counter_key(&inquiry.subject, &allowance);
                         claims.push(Claim::new(key, asked, allowance.limit));
-                        items.push((*limit, asked, allowance));
+                        items.push(Item {
+                            limit,
+                            reserved: asked,
+                            allowance,
+                            state: None,
+                        });
                     }
                 }
             }
         }
+        let account = self.inner.listeners.are_any().then(|| Account {
+            subject: inquiry.subject.clone(),
+            catalog: Arc::clone(&inquiry.catalog),
+            idempotency_key: idempotency_key.cloned(),
+        });
         let counting = Counting {
             grant,
             now: standing.now(),
             items,
+            account,
         };
         if claims.is_empty() {
             return Ok((counting, None));
@@ -112,25 +132,32 @@ impl TierGate {
         inquiry: &Inquiry,
         counting: Counting,
         answer: Result<Admission, StoreError>,
+        outage: Option<StoreOutage>,
     ) -> Result<Count, (Denial, RateLimitFields)> {
         let refused = match answer {
             Ok(Admission::Admitted(reservation)) => {
                 return Ok(counting.admitted(self, reservation));
             }
             Ok(Admission::Refused(refused)) => refused,
-            Err(error) => return self.without_store(inquiry, counting, &error),
+            Err(error) => return self.without_store(inquiry, counting, &error, outage),
         };
         let standing = self.standing(inquiry);
-        let Some((limit, units, allowance)) = counting.items.get(refused.claim()) else {
+        let Some(item) = counting.items.get(refused.claim()) else {
             return Err((Denial::billing_unavailable(), RateLimitFields::default()));
         };
-        let used = used_of(refused.state());
-        let denial =
-            decision::exceeded(&inquiry.catalog, &standing, *limit, *units, allowance, used)
-                .unwrap_or_else(|error| {
-                    self.observer().mistake(&error);
-                    Denial::billing_unavailable()
-                });
+        let (allowance, used) = (&item.allowance, used_of(refused.state()));
+        let denial = decision::exceeded(
+            &inquiry.catalog,
+            &standing,
+            item.limit,
+            item.reserved,
+            allowance,
+            used,
+        )
+        .unwrap_or_else(|error| {
+            self.observer().mistake(&error);
+            Denial::billing_unavailable()
+        });
         let mut fields = RateLimitFields::default();
         // The fields speak of the subject's own limit, which may be another one than was asked of.
         if denial.kind() != DenialKind::BillingUnavailable {
@@ -145,16 +172,50 @@ impl TierGate {
         inquiry: &Inquiry,
         counting: Counting,
         error: &StoreError,
+        outage: Option<StoreOutage>,
     ) -> Result<Count, (Denial, RateLimitFields)> {
         if error.kind() == StoreErrorKind::IdempotencyConflict {
             return Err((Denial::idempotency_key_reused(), RateLimitFields::default()));
         }
         self.observer().store_failed(error);
-        match inquiry.unavailable {
-            UnavailableAccess::Allow => Ok(counting.unanswered()),
-            UnavailableAccess::DefaultTier | UnavailableAccess::Deny => {
-                Err((Denial::billing_unavailable(), RateLimitFields::default()))
+        let refusal = || Err((Denial::billing_unavailable(), RateLimitFields::default()));
+        match outage.or(self.inner.outage) {
+            Some(StoreOutage::Deny) => refusal(),
+            Some(StoreOutage::Allow) => Ok(counting.unanswered(self)),
+            Some(StoreOutage::Allowance(units)) => {
+                match self.spend_allowance(&inquiry.subject, &counting, units.get()) {
+                    Some(reservation) => Ok(counting.degraded().admitted(self, reservation)),
+                    None => refusal(),
+                }
             }
+            None => match inquiry.unavailable {
+                UnavailableAccess::Allow => Ok(counting.unanswered(self)),
+                UnavailableAccess::DefaultTier | UnavailableAccess::Deny => refusal(),
+            },
+        }
+    }
+
+    /// Takes the units out of what this process may spend by itself.
+    fn spend_allowance(
+        &self,
+        subject: &Subject,
+        counting: &Counting,
+        most: u64,
+    ) -> Option<Reservation> {
+        let claims: SmallVec<[Claim; MAX_CLAIMS]> = counting
+            .items
+            .iter()
+            .map(|item| {
+                let limit = item.allowance.limit.at_most().unwrap_or(u64::MAX).min(most);
+                let key = counter_key(subject, &item.allowance);
+                Claim::new(key, item.reserved, Limit::AtMost(limit))
+            })
+            .collect();
+        let request = Reserve::new(&claims, self.inner.reservation_ttl);
+        // The memory of this process answers at once.
+        match Reservation::admit(Arc::clone(&self.inner.allowance), request).now_or_never() {
+            Ok(Ok(Admission::Admitted(reservation))) => Some(reservation),
+            _ => None,
         }
     }
 }
@@ -168,31 +229,49 @@ impl Counting {
             items: SmallVec::new(),
             cell: None,
             reservation: None,
+            account: None,
         }
     }
 
-    /// Lets the request pass although nobody said how much is used.
-    fn unanswered(mut self) -> Count {
+    fn degraded(mut self) -> Self {
         self.grant.assurance = Assurance::Degraded;
-        self.nothing()
+        self
     }
 
-    fn admitted(self, gate: &TierGate, reservation: Reservation) -> Count {
-        let cell = gate
-            .tickets()
-            .take(self.items.iter().map(|(_, units, _)| *units));
-        let states = reservation.admitted().states();
+    /// Lets the request pass although nobody said how much is used.
+    fn unanswered(self, gate: &TierGate) -> Count {
+        let counting = self.degraded();
+        if counting.account.is_none() {
+            return counting.nothing();
+        }
+        // What is not counted is billed all the same.
         Count {
+            cell: Some(counting.take_cell(gate)),
+            grant: counting.grant,
+            now: counting.now,
+            items: counting.items,
+            reservation: None,
+            account: counting.account,
+        }
+    }
+
+    fn take_cell(&self, gate: &TierGate) -> Arc<Cell> {
+        let units = self.items.iter().map(|item| item.reserved);
+        gate.tickets().take(units)
+    }
+
+    fn admitted(mut self, gate: &TierGate, reservation: Reservation) -> Count {
+        let states = reservation.admitted().states();
+        for (item, state) in self.items.iter_mut().zip(states) {
+            item.state = Some(*state);
+        }
+        Count {
+            cell: Some(self.take_cell(gate)),
             grant: self.grant,
             now: self.now,
-            items: self
-                .items
-                .into_iter()
-                .zip(states.iter().copied())
-                .map(|((_, _, allowance), state)| Item { allowance, state })
-                .collect(),
-            cell: Some(cell),
+            items: self.items,
             reservation: Some(reservation),
+            account: self.account,
         }
     }
 }
@@ -205,20 +284,22 @@ impl Count {
     /// What the handler is told of it.
     pub(crate) fn taken(&self) -> Taken {
         let Some(cell) = &self.cell else {
-            return Taken::Uncounted;
+            return Taken::Uncounted(Ticket::uncounted());
         };
-        let metered = self
-            .items
-            .iter()
-            .enumerate()
-            .map(|(claim, item)| Metered {
+        let metered = self.items.iter().enumerate().filter_map(|(claim, item)| {
+            let state = item.state?;
+            Some(Metered {
                 feature: Arc::clone(&item.allowance.feature),
                 limit: item.allowance.limit,
-                used: item.state.used(),
-                resets_at: resets_at(&item.allowance, item.state, self.now),
+                used: state.used(),
+                resets_at: resets_at(&item.allowance, state, self.now),
                 ticket: Ticket::new(Arc::clone(cell), claim),
             })
-            .collect();
+        });
+        let metered: SmallVec<_> = metered.collect();
+        if metered.is_empty() {
+            return Taken::Uncounted(Ticket::new(Arc::clone(cell), 0));
+        }
         Taken::Units(metered)
     }
 
@@ -226,126 +307,63 @@ impl Count {
     pub(crate) fn fields(&self) -> RateLimitFields {
         let mut fields = RateLimitFields::default();
         for item in &self.items {
-            fields.extend(field(&item.allowance, item.state, self.now));
+            if let Some(state) = item.state {
+                fields.extend(field(&item.allowance, state, self.now));
+            }
         }
         fields
     }
 
     /// Charges the units, or gives them back. What the store cannot do at once goes on without the
-    /// caller.
-    pub(crate) fn settle(mut self, gate: &TierGate, charge: Charge) {
-        let Some(cell) = self.cell.take() else {
-            return;
-        };
+    /// caller; what the answer should wait for is returned.
+    pub(crate) fn settle(mut self, gate: &TierGate, charge: Charge) -> Option<Settled> {
+        let cell = self.cell.take()?;
         let units = cell.settle();
-        if let Some(reservation) = self.reservation.take() {
-            match charge {
-                Charge::Commit => {
-                    let units = units.get(..self.items.len()).unwrap_or(&units);
-                    drop(reservation.commit_with(units));
+        let units = units.get(..self.items.len()).unwrap_or(&units);
+        gate.tickets().put(cell);
+        let reservation = self.reservation.take();
+        match charge {
+            Charge::Release => None,
+            Charge::Commit => {
+                let bill = self.account.map(|account| Bill {
+                    account,
+                    items: self.items,
+                    units: SmallVec::from_slice(units),
+                });
+                let Some(reservation) = reservation else {
+                    gate.charge(bill);
+                    return None;
+                };
+                let replay = reservation.admitted().replay();
+                match (reservation.commit_with(units).now_or_never(), replay) {
+                    // Whoever settled it was charged.
+                    (Ok(Ok(Settlement::AlreadySettled)), _) => None,
+                    (Ok(_), _) => {
+                        gate.charge(bill);
+                        None
+                    }
+                    (Err(pending), Replay::First) => {
+                        gate.charge(bill);
+                        gate.wait_until_settled(pending)
+                    }
+                    (Err(pending), Replay::Repeated) => gate.charge_if_settled(bill, pending),
                 }
-                Charge::Release => drop(reservation),
             }
         }
-        gate.tickets().put(cell);
     }
 
-    pub(super) fn into_reserved(mut self) -> Option<Reserved> {
+    pub(super) fn into_reserved(mut self, gate: &TierGate) -> Option<Reserved> {
         let reservation = self.reservation.take()?;
         let item = self.items.into_iter().next()?;
-        Some(Reserved {
-            limit: item.allowance.limit,
-            used: item.state.used(),
-            resets_at: resets_at(&item.allowance, item.state, self.now),
-            reservation,
-        })
-    }
-}
-
-/// Units of a limit that were reserved for plain code, see
-/// [`TierGate::reserve`](super::TierGate::reserve).
-///
-/// Dropping it gives them back, also on panic and when the task is cancelled.
-#[derive(Debug)]
-#[must_use = "what is reserved is given back when this is dropped"]
-pub struct Reserved {
-    limit: Limit,
-    used: u64,
-    resets_at: Option<Timestamp>,
-    reservation: Reservation,
-}
-
-impl Reserved {
-    /// The limit.
-    #[must_use]
-    pub fn limit(&self) -> Limit {
-        self.limit
-    }
-
-    /// How many units are used, those that are reserved here included.
-    #[must_use]
-    pub fn used(&self) -> u64 {
-        self.used
-    }
-
-    /// How many units are left; none if there is no bound.
-    #[must_use]
-    pub fn remaining(&self) -> Option<u64> {
-        self.limit.remaining(self.used)
-    }
-
-    /// When the window ends that they count in; none for a gauge.
-    #[must_use]
-    pub fn resets_at(&self) -> Option<Timestamp> {
-        self.resets_at
-    }
-
-    /// Charges what was reserved. It is on its way when this returns, and goes on when the future is
-    /// dropped.
-    ///
-    /// # Errors
-    ///
-    /// The future fails when the store cannot be reached after several tries. The units come back
-    /// when the reservation expires.
-    #[must_use = "the result tells whether it was charged"]
-    pub fn commit(self) -> Settling {
-        self.reservation.commit()
-    }
-
-    /// Charges what was really used, more or less than was reserved.
-    ///
-    /// # Errors
-    ///
-    /// As for [`commit`](Self::commit).
-    #[must_use = "the result tells whether it was charged"]
-    pub fn commit_units(self, units: u64) -> Settling {
-        self.reservation.commit_with(&[units])
-    }
-
-    /// Gives the units back, and tells how that went. A rate is never given back.
-    ///
-    /// # Errors
-    ///
-    /// As for [`commit`](Self::commit).
-    #[must_use = "the result tells whether it was given back"]
-    pub fn release(self) -> Settling {
-        self.reservation.release()
+        let account = self.account.map(|account| (gate.clone(), account));
+        Reserved::new(reservation, item, account, self.now)
     }
 }
 
 /// Where units of an allowance are counted.
 pub(super) fn counter_key(subject: &Subject, allowance: &Allowance) -> CounterKey {
-    let window = match (allowance.window, allowance.meter) {
-        (Some(window), _) => CounterWindow::Fixed {
-            start: window.start(),
-            end: window.end(),
-        },
-        (None, Meter::Rate(period)) => CounterWindow::Sliding {
-            length: period.length(),
-        },
-        (None, Meter::Gauge | Meter::Quota(_)) => CounterWindow::Level,
-    };
-    CounterKey::new(subject.clone(), Arc::clone(&allowance.feature), window)
+    let feature = Arc::clone(&allowance.feature);
+    CounterKey::of_limit(subject.clone(), feature, allowance.meter, allowance.window)
 }
 
 /// What the core is told of a counter.

@@ -1,6 +1,9 @@
 //! The gate: a catalog, a lookup, a store of usage, a clock and a policy, put together.
 
+mod alerts;
+mod answer;
 mod builder;
+mod charged;
 mod error;
 mod functions;
 mod handles;
@@ -8,15 +11,22 @@ mod inquiry;
 mod live;
 mod metering;
 mod observe;
+mod outage;
 mod reload;
+mod reserved;
+mod thresholds;
 mod units;
 
+pub use alerts::{ThresholdReached, UsageAlerts};
 pub use builder::{BuildError, TierGateBuilder};
+pub use charged::{Charged, RecordUsage};
 pub use error::{CheckError, ReserveError};
 pub use handles::{FeatureHandle, LimitHandle, TierHandle};
-pub use metering::Reserved;
 pub use observe::GateStatistics;
+pub use outage::StoreOutage;
 pub use reload::{CatalogWatcher, ReloadError, Reloaded};
+pub use reserved::Reserved;
+pub use thresholds::{InvalidThresholdError, Thresholds};
 pub use units::UsageReport;
 
 pub(crate) use inquiry::{Inquiry, unconfirmed, with_retry};
@@ -38,6 +48,7 @@ use tiergate_usage::UsageStore;
 
 use crate::denial::Renderer;
 use crate::request::{SubjectSource, TicketPool};
+use charged::Listeners;
 use live::LiveCatalog;
 use observe::Observer;
 
@@ -73,6 +84,11 @@ struct Inner {
     clock: Arc<dyn Clock>,
     policy: Policy,
     reservation_ttl: Duration,
+    answer_wait: Duration,
+    outage: Option<StoreOutage>,
+    /// What this process may spend by itself while the store is away.
+    allowance: Arc<dyn UsageStore>,
+    listeners: Listeners,
     subject: SubjectSource,
     renderer: Renderer,
     tickets: TicketPool,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tiergate_core::decision::{Assurance, Grant};
 use tiergate_usage::StoreError;
 
-use super::Inquiry;
+use super::{Inquiry, ThresholdReached};
 use crate::layer::rule::{Refused, Rule};
 
 /// Tells what the gate does: as `tracing` events, as metrics, and as plain numbers. The names are
@@ -16,6 +16,7 @@ pub(crate) struct Observer {
     degraded: AtomicU64,
     unknown_tiers: AtomicU64,
     store_failures: AtomicU64,
+    answered_uncounted: AtomicU64,
     mistakes: AtomicU64,
     warned_tiers: Mutex<HashSet<Box<str>>>,
 }
@@ -32,6 +33,8 @@ pub struct GateStatistics {
     pub unknown_tiers: u64,
     /// Questions that the store of usage did not answer.
     pub store_failures: u64,
+    /// Answers that went out before the store of usage had counted them, because it took too long.
+    pub answered_uncounted: u64,
     /// Decisions that a mistake in the program prevented.
     pub mistakes: u64,
 }
@@ -46,6 +49,7 @@ impl Observer {
             degraded: self.degraded.load(Ordering::Relaxed),
             unknown_tiers: self.unknown_tiers.load(Ordering::Relaxed),
             store_failures: self.store_failures.load(Ordering::Relaxed),
+            answered_uncounted: self.answered_uncounted.load(Ordering::Relaxed),
             mistakes: self.mistakes.load(Ordering::Relaxed),
         }
     }
@@ -112,6 +116,16 @@ impl Observer {
         );
     }
 
+    pub(crate) fn answered_uncounted(&self) {
+        self.answered_uncounted.fetch_add(1, Ordering::Relaxed);
+        counter_metric("tiergate_answers_uncounted_total");
+        tracing::warn!(
+            target: "tiergate",
+            event = "usage.answered_uncounted",
+            "an answer went out before its units were counted, the store of usage is slow"
+        );
+    }
+
     pub(crate) fn mistake(&self, error: &dyn std::error::Error) {
         self.mistakes.fetch_add(1, Ordering::Relaxed);
         counter_metric("tiergate_mistakes_total");
@@ -142,6 +156,28 @@ impl Observer {
             "the catalog was not reloaded, the one in force stays"
         );
     }
+}
+
+/// Tells that usage has reached a threshold. A feature is one of the catalog's, so the series are
+/// bounded.
+pub(super) fn threshold_reached(reached: &ThresholdReached) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!(
+        "tiergate_usage_thresholds_total",
+        "feature" => reached.feature.to_string(),
+        "percent" => reached.percent.to_string()
+    )
+    .increment(1);
+    tracing::info!(
+        target: "tiergate",
+        event = "usage.threshold_reached",
+        feature = &*reached.feature,
+        percent = reached.percent,
+        limit = reached.limit,
+        used = reached.used,
+        subject_kind = reached.subject.kind().as_str(),
+        "usage has reached a threshold of its limit"
+    );
 }
 
 #[cfg(feature = "metrics")]

@@ -7,7 +7,8 @@ use tiergate_core::{Denial, DenialKind, Limit, LimitId, Subject};
 use tiergate_lookup::Resolution;
 use tiergate_usage::{CounterKey, CounterState, CounterWindow};
 
-use super::metering::{Asking, CountError, Reserved, allowance, counter_key, resets_at};
+use super::metering::{Asking, CountError, allowance, counter_key, resets_at};
+use super::reserved::Reserved;
 use super::{CheckError, Inquiry, ReserveError, TierGate, unconfirmed};
 
 /// How much of a limit a subject has used.
@@ -77,7 +78,9 @@ impl TierGate {
         let catalog = self.catalog();
         let (feature, _) = catalog.meter(limit)?;
         let key = CounterKey::new(subject.clone(), Arc::clone(feature), CounterWindow::Level);
-        Ok(self.usage_store().lower(&key, units).await?.units())
+        let lowered = self.usage_store().lower(&key, units).await?.units();
+        self.lowered(&key, limit, lowered);
+        Ok(lowered)
     }
 
     pub(super) async fn usage_of(
@@ -155,9 +158,9 @@ impl TierGate {
         };
         // For plain code a store that does not answer is an error, whatever policy says of requests.
         let admission = admitting.await.map_err(CheckError::from)?;
-        self.end_count(inquiry, counting, Ok(admission))
+        self.end_count(inquiry, counting, Ok(admission), None)
             .map_err(|(denial, _)| denial)?
-            .into_reserved()
+            .into_reserved(self)
             .ok_or_else(|| CheckError::NoUnits.into())
     }
 

@@ -8,9 +8,11 @@ use tiergate_core::{Denial, LimitId};
 use tiergate_usage::{Admission, IdempotencyKey, MAX_CLAIMS, StoreError};
 
 use super::define::define_layer;
-use super::rule::{Allowed, Pass, Refused, Rule, Step, Verdict};
+use super::rule::{Allowed, Pass, Refused, Rule, Settled, Step, Verdict};
 use crate::denial::RateLimitFields;
-use crate::gate::{Asking, CheckError, Count, CountError, Counting, Inquiry, TierGate};
+use crate::gate::{
+    Asking, CheckError, Count, CountError, Counting, Inquiry, StoreOutage, TierGate,
+};
 use crate::request::{Access, RequestHead};
 
 define_layer! {
@@ -21,6 +23,11 @@ define_layer! {
     /// has room for. They are charged when the service answers with a status below 400, and given
     /// back when it answers with another, panics, or the client goes away first;
     /// [`charge_when`](Self::charge_when) takes another rule.
+    ///
+    /// An answer waits until its units are counted, so that what a client has seen is never given to
+    /// somebody else, wherever this process stops. A store in memory, and leased units, do that at
+    /// once; for others it is a round trip, and
+    /// [`answer_wait`](crate::TierGateBuilder::answer_wait) bounds it.
     ///
     /// ```
     /// use axum::{Extension, Router, routing::post};
@@ -89,6 +96,7 @@ impl TierGate {
                 idempotency_key: None,
                 charge: Arc::new(below_400),
                 fields: Fields::Sent,
+                outage: None,
             },
         ))
     }
@@ -182,6 +190,12 @@ impl<M> CheckUsageLimitLayer<M> {
         self
     }
 
+    /// Does so with requests that the store of usage gives no answer for, in place of the gate's way.
+    pub fn during_store_outage(mut self, outage: StoreOutage) -> Self {
+        self.guard.rule.outage = Some(outage);
+        self
+    }
+
     /// Sends no `RateLimit` and `RateLimit-Policy` fields. A request that is allowed from the cache
     /// then allocates nothing.
     pub fn without_rate_limit_fields(mut self) -> Self {
@@ -201,6 +215,8 @@ pub struct LimitRule {
     idempotency_key: Option<Arc<FindIdempotencyKey>>,
     charge: Arc<ChargeRule>,
     fields: Fields,
+    /// Takes the place of the gate's, where it is set.
+    outage: Option<StoreOutage>,
 }
 
 #[derive(Clone)]
@@ -305,7 +321,7 @@ impl Rule for LimitRule {
         counting: Counting,
         answer: Result<Admission, StoreError>,
     ) -> Verdict<LimitPass> {
-        match gate.end_count(inquiry, counting, answer) {
+        match gate.end_count(inquiry, counting, answer, self.outage) {
             Ok(count) => Ok(self.allow(gate, count)),
             Err((denial, fields)) => Err(Refused {
                 denial,
@@ -346,15 +362,13 @@ pub struct LimitPass {
 }
 
 impl Pass for LimitPass {
-    fn settle(mut self, status: StatusCode, headers: &mut HeaderMap) {
-        let Some(count) = self.count.take() else {
-            return;
-        };
+    fn settle(mut self, status: StatusCode, headers: &mut HeaderMap) -> Option<Settled> {
+        let count = self.count.take()?;
         let charge = (self.charge)(status, headers);
         if let Fields::Sent = self.fields {
             count.fields().append_to(headers);
         }
-        count.settle(&self.gate, charge);
+        count.settle(&self.gate, charge)
     }
 }
 

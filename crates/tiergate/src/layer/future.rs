@@ -7,14 +7,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::guard::{Deliberation, Guard};
-use super::rule::{Pass, Rule};
+use super::rule::{Pass, Rule, Settled};
 use crate::denial::MakeBody;
 
 pin_project! {
     /// The future of every service of this crate.
     ///
-    /// Dropping it before it is ready, as a server does when a client goes away, gives back what was
-    /// reserved for the request.
+    /// Dropping it before the service behind has answered, as a server does when a client goes away,
+    /// gives back what was reserved for the request. After that, what was charged stays charged.
     pub struct ResponseFuture<S, B, R, M>
     where
         S: Service<Request<B>>,
@@ -37,6 +37,11 @@ pin_project! {
             #[pin]
             future: S::Future,
             pass: Option<R::Pass>,
+        },
+        /// The answer is there, and is held back until it is counted.
+        Settling {
+            settled: Settled,
+            response: Option<S::Response>,
         },
         /// The answer is there.
         Answered { response: Option<S::Response> },
@@ -117,13 +122,25 @@ where
                     let pass = pass.take();
                     // The service is done with the request: let go of what it still holds of it.
                     state.set(State::Done);
-                    return Poll::Ready(result.map(|mut response| {
-                        if let Some(pass) = pass {
-                            let status = response.status();
-                            pass.settle(status, response.headers_mut());
-                        }
-                        response
-                    }));
+                    let mut response = match result {
+                        Ok(response) => response,
+                        Err(error) => return Poll::Ready(Err(error)),
+                    };
+                    let status = response.status();
+                    let settled = pass.and_then(|pass| pass.settle(status, response.headers_mut()));
+                    match settled {
+                        None => return Poll::Ready(Ok(response)),
+                        Some(settled) => State::Settling {
+                            settled,
+                            response: Some(response),
+                        },
+                    }
+                }
+                StateProjection::Settling { settled, response } => {
+                    ready!(settled.as_mut().poll(cx));
+                    State::Answered {
+                        response: response.take(),
+                    }
                 }
                 StateProjection::Answered { response } => match response.take() {
                     Some(response) => return Poll::Ready(Ok(response)),

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::pin::Pin;
 
 use http::{HeaderMap, StatusCode};
 use tiergate_core::Denial;
@@ -78,10 +79,15 @@ impl From<Denial> for Refused {
 
 /// What an allowed request holds until it is answered. Dropping it gives everything back.
 pub trait Pass: Send + 'static {
-    /// The service answered.
-    fn settle(self, status: StatusCode, headers: &mut HeaderMap);
+    /// The service answered. The answer goes out once the result, if there is one, is ready.
+    fn settle(self, status: StatusCode, headers: &mut HeaderMap) -> Option<Settled>;
 }
 
+/// Ready once what was answered is counted, or has been waited for long enough.
+pub(crate) type Settled = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Pass for () {
-    fn settle(self, _status: StatusCode, _headers: &mut HeaderMap) {}
+    fn settle(self, _status: StatusCode, _headers: &mut HeaderMap) -> Option<Settled> {
+        None
+    }
 }

@@ -65,7 +65,7 @@ pub(crate) enum Taken {
     /// It has none.
     NoLimit,
     /// Nothing: the request passes uncounted.
-    Uncounted,
+    Uncounted(Ticket),
     /// Units of these.
     Units(SmallVec<[Metered; 1]>),
 }
@@ -174,7 +174,7 @@ impl Access {
     }
 
     /// The ticket of the first limit that units were taken of. Where a limit let the request pass
-    /// uncounted, it is one that charges nothing; none where no limit was asked.
+    /// uncounted, it is one that takes no units; none where no limit was asked.
     #[must_use]
     pub fn ticket(&self) -> Option<&Ticket> {
         match self.metered.first() {
@@ -195,7 +195,7 @@ impl Access {
     pub(crate) fn add(&mut self, taken: Taken) {
         match taken {
             Taken::NoLimit => {}
-            Taken::Uncounted => self.uncounted = Some(Ticket::uncounted()),
+            Taken::Uncounted(ticket) => self.uncounted = Some(ticket),
             Taken::Units(metered) => self.metered.extend(metered),
         }
     }

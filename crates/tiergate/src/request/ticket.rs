@@ -10,7 +10,8 @@ use tiergate_usage::MAX_CLAIMS;
 /// reserved is charged.
 ///
 /// A request that passes uncounted, because it costs nothing or because nobody could be asked and
-/// policy lets it pass, has a ticket that takes any quantity and charges none.
+/// policy lets it pass, has a ticket that takes any quantity and counts none. If usage is recorded
+/// for billing, what it says is recorded all the same.
 ///
 /// Clones speak for the same units.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 //! What the layers promise, one promise a file.
 
 mod abandoned;
+mod alerts;
+mod answers;
 mod bodies;
+mod charged;
 mod confirmation;
 mod costs;
 mod denials;
@@ -13,6 +16,7 @@ mod renderers;
 mod routes;
 mod settling;
 mod stacking;
+mod store_outages;
 mod stores;
 mod subjects;
 mod support;

@@ -15,7 +15,7 @@ use tower::{Service, ServiceExt};
 use tower_layer::Layer;
 
 use crate::testing::{TestGate, platform_catalog};
-use crate::{Denial, Principal, Subject, Subscription, SubscriptionStatus};
+use crate::{Denial, Principal, Subject, Subscription, SubscriptionStatus, TierGateBuilder};
 
 pub(super) type Body = Full<Bytes>;
 pub(super) type App = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
@@ -156,13 +156,21 @@ pub(super) enum Act {
 
 impl ScriptedUsage {
     pub(super) fn gate() -> (TestGate, Self) {
+        Self::gate_with(|builder| builder)
+    }
+
+    pub(super) fn gate_with(
+        configure: impl FnOnce(TierGateBuilder) -> TierGateBuilder,
+    ) -> (TestGate, Self) {
         let clock = crate::testing::Clock::default();
         let usage = Self {
             memory: Arc::new(MemoryUsage::with_clock(Arc::new(clock.clone()))),
             act: Arc::new(Mutex::new(Act::Answer)),
         };
         let store = usage.clone();
-        let test = TestGate::configured(platform_catalog(), |builder| builder.usage(store));
+        let test = TestGate::configured(platform_catalog(), |builder| {
+            configure(builder.usage(store))
+        });
         (test.user("ada", "pro"), usage)
     }
 
