@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::database::Database;
 use crate::payment::{ManualProvider, PaymentProvider};
+use crate::usage::Thresholds;
 
 /// The billing service, without its HTTP side: records, rules about changing them, and who takes the
 /// money. Clones share everything.
@@ -18,6 +19,7 @@ use crate::payment::{ManualProvider, PaymentProvider};
 pub struct Billing {
     shared: Arc<Shared>,
     policy: Policy,
+    thresholds: Thresholds,
 }
 
 /// What became of a catalog that was to be put in force.
@@ -73,6 +75,7 @@ impl Billing {
                 inbox_grew: Notify::new(),
             }),
             policy: Policy::DEFAULT,
+            thresholds: Thresholds::default(),
         }
     }
 
@@ -82,6 +85,19 @@ impl Billing {
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// Sets which shares of a limit are told when recorded usage reaches them; else they are those of
+    /// [`Thresholds::default`].
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.thresholds = thresholds;
+        self
+    }
+
+    /// Which shares of a limit are told when they are reached.
+    pub(crate) fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
     }
 
     /// What past due subscriptions and the like still have.

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sqlx::types::Json;
 use tiergate_core::time::Timestamp;
 use uuid::{ClockSequence, Uuid};
 
@@ -72,6 +73,19 @@ ids! {
     InboxId;
     /// The id of one change that is asked of a payment provider: the same for every try of it.
     OperationId;
+}
+
+/// Lists of ids, as statements take them.
+impl SubscriptionId {
+    /// For PostgreSQL: an array.
+    pub(crate) fn uuids(ids: &[Self]) -> Vec<Uuid> {
+        ids.iter().map(|id| id.0).collect()
+    }
+
+    /// For SQLite: the text of a JSON array of hexadecimal numbers.
+    pub(crate) fn texts(ids: &[Self]) -> Json<Vec<uuid::fmt::Simple>> {
+        Json(ids.iter().map(|id| id.0.simple()).collect())
+    }
 }
 
 fn new_uuid(now: Timestamp) -> Uuid {

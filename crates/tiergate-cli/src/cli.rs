@@ -1,5 +1,6 @@
 //! What the program takes on its command line.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -7,7 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use tiergate_core::Subject;
 
-use crate::settings::{CheckFlags, Flags, MigrateFlags, ServeFlags, TokenFlags, duration, echo};
+use crate::report::Format;
+use crate::settings::{
+    CheckFlags, Flags, MigrateFlags, ReportFlags, ServeFlags, TokenFlags, duration, echo,
+};
+use crate::store::StoreAddress;
 
 /// Subscriptions, tiers and usage: the billing service, and the tools around it.
 ///
@@ -33,6 +38,55 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Checks a catalog: prints what is in it, or everything that is wrong with it.
     Check(Flags<CheckFlags>),
+    /// Compares what is kept in different places.
+    Report(ReportArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    #[command(subcommand)]
+    pub(crate) report: Report,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Report {
+    /// Compares the counters of quotas and gauges in a store with the usage records.
+    ///
+    /// A counter is in step if the records have no less than is committed, and no more than open
+    /// reservations could add to that. Only metrics can be compared whose usage is recorded with the
+    /// billing service. Ends with 0 if all are in step, with 1 if not, and with 2 if that could not be
+    /// found out.
+    Counters(CountersArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct CountersArgs {
+    #[command(flatten)]
+    pub(crate) request: CountersRequest,
+    #[command(flatten)]
+    pub(crate) settings: Flags<ReportFlags>,
+}
+
+/// Which counters are compared, and what is done about them.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CountersRequest {
+    /// The store that the guarded services count in, like `sqlite:usage.db`, `postgres://host/database` or
+    /// `redis://host`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: StoreAddress,
+    /// Puts counters right. Those that lack units get them at once. Those that have too many are looked
+    /// at again after the time of --settled-before, and lowered if nothing moved meanwhile. Do not run
+    /// two of these on one store at once.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+    /// How long usage may be on its way to the records, from 0s to 1d. A counter that has more than the
+    /// records is no difference if something was recorded for it within that time. 0s is for when
+    /// nothing is being used.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = settling)]
+    pub(crate) settled_before: Duration,
+    /// How the report looks.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
 }
 
 #[derive(Args)]
@@ -126,9 +180,19 @@ fn subject_id(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn ttl(text: &str) -> Result<Duration, String> {
-    let range = Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
+fn settling(text: &str) -> Result<Duration, String> {
+    ranged(text, Duration::ZERO..=Duration::from_secs(86_400))
+}
+
+fn ranged(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
     duration(range)(text).map_err(|problem| format!("{}: {}", problem.what, problem.remedy))
+}
+
+fn ttl(text: &str) -> Result<Duration, String> {
+    ranged(
+        text,
+        Duration::from_secs(1)..=Duration::from_secs(366 * 86_400),
+    )
 }
 
 #[cfg(test)]

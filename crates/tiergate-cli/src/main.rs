@@ -2,7 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error. It ends with 0 when all is well, 1
 //! when something failed while it ran, and 2 when it was called or configured wrongly; then it has
-//! changed nothing.
+//! changed nothing. A report ends with 1 when it found differences, and with 2 when anything failed.
 
 mod check;
 mod cli;
@@ -11,8 +11,10 @@ mod keys;
 mod logging;
 mod migrate;
 mod reload;
+mod report;
 mod serve;
 mod settings;
+mod store;
 mod token;
 
 use std::io::{self, Write as _};
@@ -23,11 +25,11 @@ use tiergate_billing::auth::{CryptoFault, install_crypto};
 use tiergate_clock::SystemClock;
 use tiergate_core::catalog::CatalogError;
 
-use cli::{Cli, Command, TokenArgs};
+use cli::{Cli, Command, CountersArgs, Report, TokenArgs};
 use keys::CallerKeys;
 use settings::{
-    CallerSettings, CatalogSource, ConfigError, Environment, Flags, Loaded, MigrateSettings, Scope,
-    Settings, Sources,
+    CallerSettings, CatalogSource, ConfigError, Environment, Flags, Loaded, MigrateSettings,
+    ReportSettings, Scope, Settings, Sources,
 };
 use token::Parties;
 
@@ -54,6 +56,8 @@ enum Failure {
     Serve(#[from] serve::ServeError),
     #[error(transparent)]
     Migrate(#[from] migrate::MigrateError),
+    #[error(transparent)]
+    Report(#[from] report::ReportError),
     #[error("the result could not be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -61,7 +65,10 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Catalog(_) | Self::NoSecret => ExitCode::from(2),
+            // 1 says that there are differences.
+            Self::Config(_) | Self::Catalog(_) | Self::NoSecret | Self::Report(_) => {
+                ExitCode::from(2)
+            }
             Self::Crypto(_)
             | Self::Keys(_)
             | Self::Token(_)
@@ -85,7 +92,7 @@ fn main() -> ExitCode {
         }
     };
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             say(&format!("error: {failure}"));
             failure.exit_code()
@@ -93,23 +100,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<ExitCode, Failure> {
     install_crypto()?;
     match command {
         Command::Serve(flags) => {
             let settings = Settings::read(&sources(flags))?;
-            Ok(serve::run(told(settings))?)
+            serve::run(told(settings))?;
         }
         Command::Migrate(flags) => {
             let settings = MigrateSettings::read(&sources(flags))?;
-            print(&migrate::run(told(settings))?)
+            print(&migrate::run(told(settings))?)?;
         }
-        Command::Token(args) => issue_token(args),
+        Command::Token(args) => issue_token(args)?,
         Command::Check(flags) => {
             let source = CatalogSource::load(&sources(flags))?;
-            print(&check::run(told(source))?)
+            print(&check::run(told(source))?)?;
+        }
+        Command::Report(args) => {
+            let Report::Counters(CountersArgs { request, settings }) = args.report;
+            let settings = ReportSettings::read(&sources(settings))?;
+            let (text, found) = report::run(told(settings), &request)?;
+            print(&text)?;
+            return Ok(found.into());
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn issue_token(args: TokenArgs) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use tiergate_billing::api::{Api, RateLimits, RateLimitsError};
 use tiergate_billing::auth::{JwksUrlError, Verifier, WeakSecret};
 use tiergate_billing::database::{Database, DatabaseError, Schema};
 use tiergate_billing::server::{BindError, Server, ServerOptions, Shutdown};
+use tiergate_billing::usage::Thresholds;
 use tiergate_billing::webhook::StripeWebhooks;
 use tiergate_billing::{Billing, BillingError, Context};
 use tiergate_clock::{Clock, SystemClock};
@@ -76,6 +77,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
         http,
         callers,
         grace_days,
+        usage_thresholds,
         stripe,
         log,
     } = settings;
@@ -90,14 +92,17 @@ pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
     tell_of_requests(&http, &keys, (&issuer, &audience), &stripe);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let verifier = verifier(&keys, clock, issuer.as_deref(), audience.as_deref())?;
-    let grace = Duration::from_secs(u64::from(grace_days) * 86_400);
+    let rules = Rules {
+        grace: Duration::from_secs(u64::from(grace_days) * 86_400),
+        thresholds: usage_thresholds,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(ServeError::Threads)?;
     runtime.block_on(async {
         let connections = open(&database, migrate).await?;
-        let served = serve(connections.clone(), catalog, grace, verifier, &http, stripe).await;
+        let served = serve(connections.clone(), catalog, rules, verifier, &http, stripe).await;
         connections.close().await;
         served
     })
@@ -131,18 +136,27 @@ async fn open(settings: &DatabaseSettings, when: MigrationPolicy) -> Result<Data
     Ok(database)
 }
 
+/// What the service is told of its own rules.
+struct Rules {
+    /// How long a subscription that is past due keeps its tier.
+    grace: Duration,
+    thresholds: Thresholds,
+}
+
 async fn serve(
     database: Database,
     catalog: LoadedCatalog,
-    grace: Duration,
+    rules: Rules,
     verifier: Verifier,
     http: &HttpSettings,
     stripe: StripeSettings,
 ) -> Result<(), ServeError> {
     let LoadedCatalog { catalog, source } = catalog;
     let mut policy = Policy::DEFAULT;
-    policy.grace = grace;
-    let billing = Billing::new(database, catalog).with_policy(policy);
+    policy.grace = rules.grace;
+    let billing = Billing::new(database, catalog)
+        .with_policy(policy)
+        .with_thresholds(rules.thresholds);
     let context = Context::system("start", billing.clock().now());
     billing
         .seed_catalog(&context)

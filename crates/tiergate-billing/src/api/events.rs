@@ -27,9 +27,12 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 ///
 /// The first event of each connection is `hello`; its id is the place from which the stream goes on, and
 /// its data says by `resumed` whether nothing was missed since the last event id. Then come `subscription`
-/// (with `subject`, `version` and `subscription`), `catalog` (with `revision`) and `notification`. A
-/// comment is sent every 15 seconds. The stream ends when the token expires; the client comes back with
-/// the id of the last event.
+/// (with `subject`, `version` and `subscription`), `catalog` (with `revision`), `notification`, and
+/// `usage.threshold_reached` (with `subject`, `subscriptionId`, `feature`, `metric`, `threshold` in percent,
+/// `limit`, `used`, `windowStart` and `windowEnd`, null for a level) when recorded usage reaches a share of a
+/// limit: once in a window, of a level each time that it rises to it. Kinds that a client does not know are
+/// to be ignored. A comment is sent every 15 seconds. The stream ends when the token expires; the client
+/// comes back with the id of the last event.
 #[utoipa::path(
     get,
     path = "/api/events",

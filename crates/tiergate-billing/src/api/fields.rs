@@ -124,6 +124,46 @@ impl Fields {
         }
     }
 
+    /// A field with 1 to `most` objects, each of which `read` reads.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let expectation = format!("1 to {most} {name}");
+        let items = self.required(name, &expectation, |value| match value {
+            Value::Array(items) if (1..=most).contains(&items.len()) => Some(items),
+            _ => None,
+        })?;
+        let read = items.into_iter().enumerate().map(|(index, item)| {
+            let pointer = format!("{}/{name}/{index}", self.pointer);
+            let mut inner = match Self::of(pointer, item) {
+                Ok(inner) => inner,
+                Err(fault) => {
+                    self.adopt(vec![fault]);
+                    return None;
+                }
+            };
+            inner.catalog.clone_from(&self.catalog);
+            let read = read(&mut inner);
+            self.adopt(inner.finish());
+            read
+        });
+        // Not `collect` into an option at once, which would stop at the first that cannot be read.
+        let read: Vec<_> = read.collect();
+        read.into_iter().collect()
+    }
+
+    /// Says what is wrong with the key of a metric, as [`check_tier`](Self::check_tier) does of a tier.
+    pub(super) fn check_metric(&mut self, name: &'static str, key: Option<&String>) {
+        if let (Some(catalog), Some(key)) = (&self.catalog, key)
+            && let Err(unknown) = catalog.require_metric(key)
+        {
+            self.fault(name, unknown.to_string());
+        }
+    }
+
     /// Says what is wrong with the key of a tier that was read, if the catalog has none of that key: here
     /// and not later, so that it is told together with every other fault.
     pub(super) fn check_tier(&mut self, name: &'static str, key: Option<&String>) {
@@ -163,11 +203,6 @@ impl Fields {
             self.fault(&name, detail);
         }
         self.faults
-    }
-
-    /// Where the object stands: a JSON Pointer.
-    pub(super) fn pointer(&self) -> &str {
-        &self.pointer
     }
 
     fn take(&mut self, name: &'static str) -> Option<Value> {

@@ -20,6 +20,7 @@ mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod usage_totals;
 mod webhooks;
 
 use std::sync::{Arc, OnceLock};
@@ -177,6 +178,7 @@ impl Api {
         let billing = OpenApiRouter::new()
             .merge(subscriptions::routes())
             .merge(usage::routes())
+            .merge(usage_totals::routes())
             .merge(invoices::routes())
             .merge(catalog::routes())
             .merge(events::routes())

@@ -33,31 +33,8 @@ pub(super) struct UsageBatch {
 
 impl FromBody for UsageBatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let expectation = format!("1 to {} records", Submission::MOST);
-        let records = fields.required("records", &expectation, |value| match value {
-            Value::Array(records) if (1..=Submission::MOST).contains(&records.len()) => {
-                Some(records)
-            }
-            _ => None,
-        })?;
-        let read = records.into_iter().enumerate().map(|(index, record)| {
-            let pointer = format!("{}/records/{index}", fields.pointer());
-            let mut inner = match Fields::of(pointer, record) {
-                Ok(inner) => inner,
-                Err(fault) => {
-                    fields.adopt(vec![fault]);
-                    return None;
-                }
-            };
-            let read = submission(&mut inner);
-            fields.adopt(inner.finish());
-            read
-        });
-        // Not `collect` into an option at once, which would stop at the first that cannot be read.
-        let read: Vec<_> = read.collect();
-        Some(Self {
-            records: read.into_iter().collect::<Option<_>>()?,
-        })
+        let records = fields.list("records", Submission::MOST, submission)?;
+        Some(Self { records })
     }
 }
 

@@ -25,6 +25,14 @@ pub struct BillingMonth {
 }
 
 impl BillingMonth {
+    /// The first that can be written.
+    pub(crate) const FIRST: Self = Self { year: 0, month: 1 };
+    /// The last that can be written.
+    pub(crate) const LAST: Self = Self {
+        year: 9_999,
+        month: 12,
+    };
+
     /// The month that holds `at` in a time zone, cut as [`Window::of_month`] cuts it.
     #[must_use]
     pub fn containing(at: Timestamp, zone: &TimeZone) -> Self {

@@ -31,6 +31,7 @@
 //! ```
 
 mod churn;
+mod counters;
 mod distribution;
 mod mrr;
 mod revenue;
@@ -38,6 +39,7 @@ mod rounding;
 mod usage;
 
 pub use churn::{Churn, ChurnOfTier, Days, churn};
+pub use counters::{CounterRow, CountersError, CountersReport, Rebuilt, counters, rebuild_counter};
 pub use distribution::{Distribution, StatusCount, TierCount, distribution};
 pub use mrr::{Mrr, MrrOfTier, UnpricedTier, mrr};
 pub use revenue::{Revenue, RevenueOfTier, RevenueTotal, revenue};

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::BillingError;
 use crate::api::Api;
 use crate::subscriptions;
-use crate::table::{idempotency, outbox, upkeep};
+use crate::table::{idempotency, outbox, upkeep, usage_running};
 use crate::telemetry;
 use crate::webhook::StripeWebhooks;
 
@@ -22,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 const EVENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// For how long webhooks are kept that changed nothing.
 const IGNORED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// For how long running totals are kept after their window: well beyond the 35 days in which usage can be
+/// recorded for it.
+const TOTALS_KEPT: Duration = Duration::from_secs(70 * 24 * 60 * 60);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -34,7 +38,7 @@ struct Job {
 }
 
 /// All of them; another is one more entry.
-const JOBS: [Job; 7] = [
+const JOBS: [Job; 8] = [
     Job {
         name: "advance-due-subscriptions",
         every: Duration::from_secs(30),
@@ -59,6 +63,11 @@ const JOBS: [Job; 7] = [
         name: "forget-ignored-webhooks",
         every: Duration::from_secs(60 * 60),
         work: |api| Box::pin(forget_ignored_webhooks(api)),
+    },
+    Job {
+        name: "forget-closed-usage-totals",
+        every: Duration::from_secs(60 * 60),
+        work: |api| Box::pin(forget_closed_usage_totals(api)),
     },
     Job {
         name: "measure",
@@ -107,6 +116,13 @@ async fn forget_ignored_webhooks(api: Api) -> Result<(), BillingError> {
     let before = api.billing().now().saturating_sub(IGNORED_KEPT);
     let mut write = api.billing().database().write().await?;
     upkeep::forget_ignored(&mut write, before).await?;
+    Ok(write.commit().await?)
+}
+
+async fn forget_closed_usage_totals(api: Api) -> Result<(), BillingError> {
+    let before = api.billing().now().saturating_sub(TOTALS_KEPT);
+    let mut write = api.billing().database().write().await?;
+    usage_running::forget(&mut write, before).await?;
     Ok(write.commit().await?)
 }
 

@@ -31,7 +31,7 @@ pub(crate) use change::{PlanChange, change};
 pub(crate) use grant::{Grant, Grantee, grant_tier};
 pub(crate) use overrides::{NewOverride, delete_override, put_override};
 pub(crate) use preview::{ChangePreview, preview};
-pub(crate) use read::{by_id, of_owner};
+pub(crate) use read::{by_id, of_owner, standing_of};
 pub(crate) use refund::refund;
 pub(crate) use renew::advance_due;
 pub(crate) use snapshot::apply;

@@ -31,6 +31,8 @@ pub(crate) mod subscriptions;
 mod tests;
 pub(crate) mod upkeep;
 pub(crate) mod usage;
+pub(crate) mod usage_ledger;
 pub(crate) mod usage_owners;
 pub(crate) mod usage_reports;
+pub(crate) mod usage_running;
 pub(crate) mod usage_totals;

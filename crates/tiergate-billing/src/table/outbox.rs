@@ -1,6 +1,6 @@
 //! The outbox: what others have to hear of, in the order in which it was committed.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use tiergate_core::Subject;
 use tiergate_core::time::Timestamp;
@@ -11,7 +11,7 @@ use crate::record::{organization_id, user_id};
 /// Something to tell.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// The type of the event: `subscription`, `catalog` or `notification`.
+    /// The type of the event: `subscription`, `catalog`, `notification` or `usage.threshold_reached`.
     pub(crate) kind: &'static str,
     /// Whom it is about; none if it concerns everybody.
     pub(crate) subject: Option<Subject>,
@@ -23,59 +23,106 @@ pub(crate) struct Message {
     pub(crate) dedupe_key: Option<String>,
 }
 
-const KNOWN: &str = "SELECT COUNT(*) FROM outbox WHERE dedupe_key = $1";
+const TAKE: &str = "UPDATE outbox_position SET last = last + $1 WHERE id = 1 RETURNING last";
 
-const NEXT: &str = "UPDATE outbox_position SET last = last + 1 WHERE id = 1 RETURNING last";
+const INSERT_POSTGRES: &str = "INSERT INTO outbox (sequence, kind, user_id, organization_id, \
+     version, payload, dedupe_key, created_at) \
+     SELECT sequence, kind, user_id, organization_id, version, payload::jsonb, dedupe_key, $8 \
+     FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], \
+     $7::text[]) AS told (sequence, kind, user_id, organization_id, version, payload, dedupe_key) \
+     ON CONFLICT (dedupe_key) DO NOTHING";
 
-const INSERT: &str = "INSERT INTO outbox (sequence, kind, user_id, organization_id, version, \
-     payload, dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+// Without `WHERE TRUE`, SQLite would read ON CONFLICT as the condition of a join.
+const INSERT_SQLITE: &str = "INSERT INTO outbox (sequence, kind, user_id, organization_id, \
+     version, payload, dedupe_key, created_at) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+     value ->> 6, $2 FROM json_each($1) WHERE TRUE ON CONFLICT (dedupe_key) DO NOTHING";
+
+/// A message with its place in the order.
+type Placed<'m> = (i64, &'m Message);
 
 /// Adds messages. Numbers come from a row that stays locked until the transaction ends, which is what
 /// makes their order that of the commits; so this belongs right before the commit.
+///
+/// A message whose key is known is dropped. Nobody else can add it in between, because of that row. Its
+/// number stays unused; nobody counts on there being no gap.
 pub(crate) async fn insert(
     write: &mut Write,
     messages: &[Message],
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let mut grew = false;
-    for message in messages {
-        let sequence: i64 = on!(write, connection => sqlx::query_scalar(NEXT)
-            .fetch_one(connection)
-            .await?);
-        if let Some(key) = &message.dedupe_key {
-            // Nobody else can add it in between: the row of the position is locked by now. The number
-            // that was just taken stays unused; nobody counts on there being no gap.
-            let known: i64 = on!(write, connection => sqlx::query_scalar(KNOWN)
-                .bind(key)
-                .fetch_one(connection)
-                .await?);
-            if known > 0 {
-                continue;
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
+    let last: i64 = on!(write, connection => sqlx::query_scalar(TAKE)
+        .bind(count)
+        .fetch_one(connection)
+        .await?);
+    let first = last.saturating_sub(count).saturating_add(1);
+    let placed: Vec<Placed<'_>> = (first..=last).zip(messages).collect();
+    match write.handle() {
+        Handle::Sqlite(connection) => {
+            sqlx::query(INSERT_SQLITE)
+                .bind(json_rows(&placed))
+                .bind(now.as_micros())
+                .execute(connection)
+                .await?;
+        }
+        Handle::Postgres(connection) => {
+            let added = insert_query(&placed, now).execute(&mut *connection).await?;
+            // PostgreSQL tells other processes at the commit, and not if there is none. SQLite has
+            // nothing of the kind; processes that share a file look now and then.
+            if added.rows_affected() > 0 {
+                sqlx::query("SELECT pg_notify($1, '')")
+                    .bind(CHANNEL)
+                    .execute(connection)
+                    .await?;
             }
         }
-        on!(write, connection => sqlx::query(INSERT)
-            .bind(sequence)
-            .bind(message.kind)
-            .bind(message.subject.as_ref().and_then(user_id))
-            .bind(message.subject.as_ref().and_then(organization_id))
-            .bind(message.version)
-            .bind(Json(&message.payload))
-            .bind(&message.dedupe_key)
-            .bind(now.as_micros())
-            .execute(connection)
-            .await?
-            .rows_affected());
-        grew = true;
-    }
-    // PostgreSQL tells other processes at the commit, and not if there is none. SQLite has nothing of
-    // the kind; processes that share a file look now and then.
-    if grew && let Handle::Postgres(connection) = write.handle() {
-        sqlx::query("SELECT pg_notify($1, '')")
-            .bind(CHANNEL)
-            .execute(connection)
-            .await?;
     }
     Ok(())
+}
+
+type PostgresQuery<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn insert_query<'m>(placed: &[Placed<'m>], now: Timestamp) -> PostgresQuery<'m> {
+    fn column<'m, T>(placed: &[Placed<'m>], value: impl Fn(&'m Message) -> T) -> Vec<T> {
+        placed.iter().map(|(_, message)| value(message)).collect()
+    }
+    let sequences: Vec<_> = placed.iter().map(|(sequence, _)| *sequence).collect();
+    sqlx::query(INSERT_POSTGRES)
+        .bind(sequences)
+        .bind(column(placed, |message| message.kind))
+        .bind(column(placed, user_of))
+        .bind(column(placed, organization_of))
+        .bind(column(placed, |message| message.version))
+        .bind(column(placed, |message| message.payload.to_string()))
+        .bind(column(placed, |message| message.dedupe_key.as_deref()))
+        .bind(now.as_micros())
+}
+
+fn json_rows(placed: &[Placed<'_>]) -> String {
+    let rows = placed.iter().map(|(sequence, message)| {
+        json!([
+            sequence,
+            message.kind,
+            user_of(message),
+            organization_of(message),
+            message.version,
+            message.payload.to_string(),
+            message.dedupe_key,
+        ])
+    });
+    Value::from_iter(rows).to_string()
+}
+
+fn user_of(message: &Message) -> Option<String> {
+    message.subject.as_ref().and_then(user_id)
+}
+
+fn organization_of(message: &Message) -> Option<String> {
+    message.subject.as_ref().and_then(organization_id)
 }
 
 /// What is told on PostgreSQL when the outbox grew.
@@ -181,4 +228,4 @@ pub(crate) async fn forget(write: &mut Write, before: Timestamp) -> Result<u64, 
         .rows_affected()))
 }
 
-statements![KNOWN, NEXT, INSERT, AFTER, EXTENT, FORGET];
+statements![TAKE, INSERT_POSTGRES, INSERT_SQLITE, AFTER, EXTENT, FORGET];

@@ -1,10 +1,12 @@
 //! The table of subscriptions.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use tiergate_core::{Subject, SubjectKind};
 
-use crate::database::{DatabaseError, Session, Write, on};
+use crate::database::{DatabaseError, Handle, Session, Write, on};
 use crate::record::{
     BillingCycle, PendingChange, Provider, SubscriptionRecord, Time, organization_id, user_id,
 };
@@ -96,6 +98,18 @@ pub(super) use columns;
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM subscriptions WHERE id = $1");
 
+const BY_IDS_POSTGRES: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM subscriptions WHERE id = ANY($1)"
+);
+
+const BY_IDS_SQLITE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM subscriptions WHERE id IN (SELECT unhex(value) FROM json_each($1))"
+);
+
 const LIVE_OF_USER: &str = concat!(
     "SELECT ",
     columns!(),
@@ -164,6 +178,40 @@ pub(crate) async fn by_id(
         .fetch_optional(connection)
         .await?);
     complete(session, row).await
+}
+
+/// The subscriptions with those ids, with their overrides, in no order. What is missing is left out.
+pub(crate) async fn by_ids(
+    session: &mut impl Session,
+    ids: &[SubscriptionId],
+) -> Result<Vec<SubscriptionRecord>, DatabaseError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = match session.handle() {
+        Handle::Sqlite(connection) => {
+            sqlx::query_as(BY_IDS_SQLITE)
+                .bind(SubscriptionId::texts(ids))
+                .fetch_all(connection)
+                .await?
+        }
+        Handle::Postgres(connection) => {
+            sqlx::query_as(BY_IDS_POSTGRES)
+                .bind(SubscriptionId::uuids(ids))
+                .fetch_all(connection)
+                .await?
+        }
+    };
+    let mut records: HashMap<_, _> = rows
+        .into_iter()
+        .map(|row| (SubscriptionId::from(row.id), SubscriptionRecord::from(row)))
+        .collect();
+    for (id, set) in overrides::of_each(session, ids).await? {
+        if let Some(record) = records.get_mut(&id) {
+            record.overrides.push(set);
+        }
+    }
+    Ok(records.into_values().collect())
 }
 
 /// The subscription that lives of an owner.
@@ -404,6 +452,8 @@ async fn complete(
 
 statements![
     BY_ID,
+    BY_IDS_POSTGRES,
+    BY_IDS_SQLITE,
     LIVE_OF_USER,
     LIVE_OF_ORGANIZATION,
     LAST_OF_USER,

@@ -36,8 +36,10 @@ const FILES: &[(&str, &[(&str, &str)])] = &[
     ("subscriptions", super::subscriptions::STATEMENTS),
     ("upkeep", super::upkeep::STATEMENTS),
     ("usage", super::usage::STATEMENTS),
+    ("usage_ledger", super::usage_ledger::STATEMENTS),
     ("usage_owners", super::usage_owners::STATEMENTS),
     ("usage_reports", super::usage_reports::STATEMENTS),
+    ("usage_running", super::usage_running::STATEMENTS),
     ("usage_totals", super::usage_totals::STATEMENTS),
 ];
 

@@ -85,16 +85,14 @@ pub(crate) async fn by_ids(
     }
     let rows: Vec<ById> = match session.handle() {
         Handle::Sqlite(connection) => {
-            let ids: Vec<_> = ids.iter().map(|id| id.uuid().simple()).collect();
             sqlx::query_as(BY_ID_SQLITE)
-                .bind(sqlx::types::Json(ids))
+                .bind(SubscriptionId::texts(ids))
                 .fetch_all(connection)
                 .await?
         }
         Handle::Postgres(connection) => {
-            let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
             sqlx::query_as(BY_ID_POSTGRES)
-                .bind(ids)
+                .bind(SubscriptionId::uuids(ids))
                 .fetch_all(connection)
                 .await?
         }

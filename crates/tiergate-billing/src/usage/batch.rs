@@ -1,13 +1,13 @@
 //! Recording a batch: one transaction, in which each new record is counted once.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tiergate_core::{Catalog, Subject};
 
 use super::check::{Checked, Checker, Target};
 use super::period::Periods;
-use super::{BatchOutcome, Outcome, RecordOutcome, Submission};
+use super::{BatchOutcome, Outcome, RecordOutcome, Submission, watch};
 use crate::auth::{Caller, Role};
 use crate::change::{Begun, Change, Reply};
 use crate::context::Context;
@@ -59,6 +59,15 @@ pub(crate) async fn record(
     )
     .await?;
     let stored = store(&mut change, context, &catalog, &told, &counted).await?;
+    let anchors: HashMap<_, _> = counted
+        .values()
+        .map(|counted| (counted.id, counted.anchor))
+        .collect();
+    let new = stored.new_records().map(|record| {
+        let anchor = anchors.get(&record.subscription_id).copied().flatten();
+        (record, anchor)
+    });
+    watch::follow(&mut change, billing, context, &catalog, new).await?;
 
     let mut outcomes = Vec::with_capacity(told.len());
     for (index, (key, checked)) in told.into_iter().enumerate() {
@@ -147,6 +156,8 @@ struct Stored {
     records: HashMap<(SubscriptionId, String), UsageRecord>,
     /// Which of the records that were sent are counted now.
     accepted: HashMap<usize, UsageId>,
+    /// The same, as they are stored.
+    new: HashSet<UsageId>,
 }
 
 /// Writes the first record of each key that nothing is stored under.
@@ -181,9 +192,10 @@ async fn store(
     let mut stored = Stored {
         records: HashMap::with_capacity(records.len()),
         accepted: HashMap::with_capacity(new.len()),
+        new,
     };
     for (index, record) in indexes.into_iter().zip(records) {
-        if new.contains(&record.id) {
+        if stored.new.contains(&record.id) {
             stored.accepted.insert(index, record.id);
             stored.keep(record);
         }
@@ -224,6 +236,12 @@ impl Stored {
     fn keep(&mut self, record: UsageRecord) {
         let key = (record.subscription_id, record.idempotency_key.clone());
         self.records.insert(key, record);
+    }
+
+    /// The records that are counted now.
+    fn new_records(&self) -> impl Iterator<Item = &UsageRecord> {
+        let records = self.records.values();
+        records.filter(|record| self.new.contains(&record.id))
     }
 
     /// What became of a record that was right by itself.

@@ -1,19 +1,14 @@
 //! What somebody has of a limit, and how much of it is used.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use tiergate_core::decision::Standing;
 use tiergate_core::{Catalog, FeatureId, FeatureKind, Limit, Meter, QuotaPeriod, Window};
 
+use super::period::months;
 use crate::SubscriptionId;
 use crate::database::{DatabaseError, Session};
-use crate::record::BillingMonth;
 use crate::table::usage;
-
-/// By how much the month of a record may differ from the catalog's now: the catalog may have had
-/// another time zone when it was recorded, and zones are at most 26 hours apart.
-const ZONES_APART: Duration = Duration::from_secs(2 * 86_400);
 
 /// In which time something is summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,7 +96,7 @@ impl<'a> Meters<'a> {
             (None, Some(Meter::Gauge)) | (_, Some(Meter::Rate(_)) | None) => (None, None),
         };
         Ok(Some(Reading {
-            limit: self.limit(id),
+            limit: limit_of(catalog, &self.standing, id),
             used,
             window,
         }))
@@ -123,24 +118,12 @@ impl<'a> Meters<'a> {
         let sum = match span {
             Span::Ever => usage::used_ever(session, subscription, metric).await?,
             Span::Within(window) => {
-                let months = self.months(window);
+                let months = months(window, self.catalog.time_zone());
                 usage::used_within(session, subscription, metric, window, months).await?
             }
         };
         self.sums.insert((metric, span), sum);
         Ok(sum)
-    }
-
-    fn limit(&self, feature: FeatureId) -> Limit {
-        // The catalog gave the id.
-        let granted = self.standing.is_granted(self.catalog, feature);
-        if !granted.unwrap_or(false) {
-            return Limit::ZERO;
-        }
-        let value = self.standing.value(self.catalog, feature).ok();
-        value
-            .and_then(|effective| effective.value.as_limit())
-            .unwrap_or(Limit::ZERO)
     }
 
     fn window(&self, period: QuotaPeriod) -> Window {
@@ -152,15 +135,17 @@ impl<'a> Meters<'a> {
             self.catalog.time_zone(),
         )
     }
+}
 
-    /// The months in which a record of a window can be billed.
-    fn months(&self, window: Window) -> (BillingMonth, BillingMonth) {
-        let zone = self.catalog.time_zone();
-        let first = window.start().saturating_sub(ZONES_APART);
-        let last = window.end().saturating_add(ZONES_APART);
-        (
-            BillingMonth::containing(first, zone),
-            BillingMonth::containing(last, zone),
-        )
+/// How many units of a limit fit: none where the feature is off.
+pub(super) fn limit_of(catalog: &Catalog, standing: &Standing<'_>, feature: FeatureId) -> Limit {
+    // The catalog gave the id.
+    let granted = standing.is_granted(catalog, feature);
+    if !granted.unwrap_or(false) {
+        return Limit::ZERO;
     }
+    let value = standing.value(catalog, feature).ok();
+    value
+        .and_then(|effective| effective.value.as_limit())
+        .unwrap_or(Limit::ZERO)
 }

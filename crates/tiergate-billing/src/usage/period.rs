@@ -1,19 +1,40 @@
 //! In which period and month a record counts.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tiergate_core::time::{TimeZone, Timestamp};
 use tiergate_core::window::BillingAnchor;
-use tiergate_core::{QuotaPeriod, Window};
+use tiergate_core::{Meter, QuotaPeriod, Window};
 
 use crate::record::BillingMonth;
 
+/// By how much the month of a record may differ from the catalog's now: the catalog may have had
+/// another time zone when it was recorded, and zones are at most 26 hours apart.
+const ZONES_APART: Duration = Duration::from_secs(2 * 86_400);
+
 /// Cuts time for the records of one batch. Most of them lie in the same few windows, so the last one
-/// of each anchor is kept.
+/// of each kind and anchor is kept.
 pub(super) struct Periods<'a> {
     zone: &'a TimeZone,
-    periods: HashMap<Option<BillingAnchor>, Window>,
+    periods: HashMap<(QuotaPeriod, Option<BillingAnchor>), Window>,
     month: Option<(Window, BillingMonth)>,
+    months: HashMap<Window, (BillingMonth, BillingMonth)>,
+}
+
+/// The months in which a record of a window can be billed.
+pub(crate) fn months(window: Window, zone: &TimeZone) -> (BillingMonth, BillingMonth) {
+    let month = |at| BillingMonth::containing(at, zone);
+    // Months are written with four digits of a year, and the ends of time have more.
+    let first = match window.start().saturating_sub(ZONES_APART) {
+        Timestamp::MIN => BillingMonth::FIRST,
+        start => month(start),
+    };
+    let last = match window.end().saturating_add(ZONES_APART) {
+        Timestamp::MAX => BillingMonth::LAST,
+        end => month(end),
+    };
+    (first, last)
 }
 
 impl<'a> Periods<'a> {
@@ -22,17 +43,47 @@ impl<'a> Periods<'a> {
             zone,
             periods: HashMap::new(),
             month: None,
+            months: HashMap::new(),
         }
+    }
+
+    /// The window in which a limit that is counted so counts what happens at `at`; for a level, which
+    /// is no quota, all of time.
+    pub(super) fn of_meter(
+        &mut self,
+        meter: Meter,
+        at: Timestamp,
+        anchor: Option<BillingAnchor>,
+    ) -> Window {
+        match meter {
+            Meter::Quota(period) => self.window(period, at, anchor),
+            Meter::Gauge | Meter::Rate(_) => Window::ALL,
+        }
+    }
+
+    /// The months in which a record of a window can be billed.
+    pub(super) fn months(&mut self, window: Window) -> (BillingMonth, BillingMonth) {
+        let cut = || months(window, self.zone);
+        *self.months.entry(window).or_insert_with(cut)
     }
 
     /// The billing period of a subscription with that anchor that holds `at`.
     pub(super) fn period(&mut self, at: Timestamp, anchor: Option<BillingAnchor>) -> Window {
-        let cut = || Window::of(QuotaPeriod::BillingPeriod, at, anchor, self.zone);
-        let period = self.periods.entry(anchor).or_insert_with(cut);
-        if !period.contains(at) {
-            *period = cut();
+        self.window(QuotaPeriod::BillingPeriod, at, anchor)
+    }
+
+    fn window(
+        &mut self,
+        period: QuotaPeriod,
+        at: Timestamp,
+        anchor: Option<BillingAnchor>,
+    ) -> Window {
+        let cut = || Window::of(period, at, anchor, self.zone);
+        let kept = self.periods.entry((period, anchor)).or_insert_with(cut);
+        if !kept.contains(at) {
+            *kept = cut();
         }
-        *period
+        *kept
     }
 
     /// The calendar month that holds `at`.

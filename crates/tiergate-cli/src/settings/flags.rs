@@ -80,6 +80,26 @@ impl Scope for CheckFlags {
     }
 }
 
+/// `tiergate report` needs the catalog and the database.
+pub(crate) struct ReportFlags;
+
+impl Scope for ReportFlags {
+    fn settings() -> &'static [&'static Setting] {
+        static SETTINGS: &[&Setting] = &[
+            &table::CONFIG,
+            &table::CATALOG,
+            &table::DATABASE_URL,
+            &table::SQLITE_SYNCHRONOUS,
+            &table::DATABASE_MAX_CONNECTIONS,
+            &table::DATABASE_MIN_CONNECTIONS,
+            &table::DATABASE_ACQUIRE_TIMEOUT,
+            &table::LOG,
+            &table::LOG_FORMAT,
+        ];
+        SETTINGS
+    }
+}
+
 /// What was given of the flags of a command.
 pub(crate) struct Flags<S> {
     values: FlagValues,

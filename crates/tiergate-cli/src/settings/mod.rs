@@ -18,6 +18,7 @@ mod sources;
 mod stripe;
 mod table;
 mod text;
+mod thresholds;
 mod value;
 
 #[cfg(test)]
@@ -28,7 +29,9 @@ pub(crate) use catalog::{CatalogSource, LoadedCatalog};
 pub(crate) use database::{DatabaseSettings, MigrationPolicy};
 pub(crate) use fault::{ConfigError, Problem};
 pub(crate) use file::MAX_BYTES;
-pub(crate) use flags::{CheckFlags, Flags, MigrateFlags, Scope, ServeFlags, TokenFlags};
+pub(crate) use flags::{
+    CheckFlags, Flags, MigrateFlags, ReportFlags, Scope, ServeFlags, TokenFlags,
+};
 pub(crate) use http::{HttpSettings, RateLimit};
 pub(crate) use log::{LogFormat, LogSettings};
 pub(crate) use reader::Loaded;
@@ -37,6 +40,7 @@ pub(crate) use stripe::{PublishableKey, StripeSettings};
 pub(crate) use text::echo;
 pub(crate) use value::duration;
 
+use tiergate_billing::usage::Thresholds;
 use value::{choice, number};
 
 /// Everything that `tiergate serve` needs to know.
@@ -49,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) callers: CallerSettings,
     /// How many days a subscription that is past due keeps its tier.
     pub(crate) grace_days: u16,
+    /// Which shares of a limit are told when usage reaches them.
+    pub(crate) usage_thresholds: Thresholds,
     pub(crate) stripe: StripeSettings,
     pub(crate) log: LogSettings,
 }
@@ -64,6 +70,7 @@ impl Settings {
             let catalog = LoadedCatalog::read(reader);
             let http = HttpSettings::read(reader);
             let grace_days = reader.required(&table::GRACE_DAYS, number(0..=365));
+            let usage_thresholds = reader.required(&table::USAGE_THRESHOLDS, thresholds::read);
             let database = DatabaseSettings::read(reader);
             let address = match &database {
                 Ok(database) => Ok(&database.address),
@@ -84,6 +91,7 @@ impl Settings {
                 http: http?,
                 callers: callers?,
                 grace_days: grace_days?,
+                usage_thresholds: usage_thresholds?,
                 stripe: stripe?,
                 log: log?,
             })
@@ -109,6 +117,34 @@ impl MigrateSettings {
             let database = DatabaseSettings::read(reader);
             let log = LogSettings::read(reader);
             Ok(Self {
+                database: database?,
+                log: log?,
+            })
+        })
+    }
+}
+
+/// What `tiergate report` needs to know.
+#[derive(Debug)]
+pub(crate) struct ReportSettings {
+    pub(crate) catalog: LoadedCatalog,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) log: LogSettings,
+}
+
+impl ReportSettings {
+    /// Reads the settings of the catalog, the database and the log.
+    ///
+    /// # Errors
+    ///
+    /// When anything is wrong with them: then everything that is.
+    pub(crate) fn read(sources: &Sources) -> Result<Loaded<Self>, ConfigError> {
+        reader::load(sources, |reader| {
+            let catalog = LoadedCatalog::read(reader);
+            let database = DatabaseSettings::read(reader);
+            let log = LogSettings::read(reader);
+            Ok(Self {
+                catalog: catalog?,
                 database: database?,
                 log: log?,
             })

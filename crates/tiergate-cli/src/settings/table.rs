@@ -100,6 +100,19 @@ pub(crate) static GRACE_DAYS: Setting = Setting {
     heading: GENERAL,
 };
 
+pub(crate) static USAGE_THRESHOLDS: Setting = Setting {
+    variable: "TIERGATE_USAGE_THRESHOLDS",
+    key: "usage_thresholds",
+    flag: "usage-thresholds",
+    placeholder: "PERCENTAGES",
+    purpose: "Which shares of a limit are told by an event when recorded usage reaches them, in \
+              percent, separated by commas; `none` for no such events",
+    default: Fallback::Value("50,80,90,100"),
+    example: "80,100",
+    mounted: None,
+    heading: GENERAL,
+};
+
 pub(crate) static DATABASE_URL: Setting = Setting {
     variable: "DATABASE_URL",
     key: "database_url",
@@ -407,6 +420,7 @@ pub(crate) static ALL: &[&Setting] = &[
     &CATALOG,
     &LISTEN,
     &GRACE_DAYS,
+    &USAGE_THRESHOLDS,
     &DATABASE_URL,
     &MIGRATE,
     &SQLITE_SYNCHRONOUS,

@@ -214,6 +214,7 @@ fn every_setting_can_come_from_each_source() {
         ("catalog", "mine.yaml"),
         ("listen", "127.0.0.1:9"),
         ("grace_days", "3"),
+        ("usage_thresholds", "80,100"),
         ("database_url", "sqlite://mine.db"),
         ("migrate", "manual"),
         ("sqlite_synchronous", "normal"),
@@ -253,12 +254,12 @@ fn every_setting_can_come_from_each_source() {
         let folder = place.folder.path().display().to_string();
         let Settings { catalog, .. } = &settings;
         let rest = format!(
-            "{:?} {:?} {:?} {:?} {} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             settings.database,
             settings.migrate,
             settings.http,
             settings.callers,
-            settings.grace_days,
+            (settings.grace_days, &settings.usage_thresholds),
             settings.stripe,
             settings.log,
         );
