@@ -42,7 +42,7 @@ enum About {
 use About::{Admin, AdminsChange, Change, Own, Public, Read, Service as Services};
 
 /// Every operation. One that is new has to be put here, with whom it is for.
-const OPERATIONS: [(&str, About); 35] = [
+const OPERATIONS: [(&str, About); 36] = [
     ("GET /api/subscriptions/user/{userId}", Read),
     ("GET /api/subscriptions/organization/{organizationId}", Read),
     ("GET /api/subscriptions/{id}", Read),
@@ -66,6 +66,7 @@ const OPERATIONS: [(&str, About); 35] = [
     ("GET /api/features/my", Own),
     ("GET /api/events", Own),
     ("POST /api/usage", Services),
+    ("POST /api/usage/totals", Services),
     ("GET /api/admin/subscriptions", Admin),
     ("POST /api/admin/subscriptions/{id}/cancel", Admin),
     ("POST /api/admin/subscriptions/{id}/extend-trial", Admin),
@@ -193,6 +194,12 @@ fn body(operation: &Operation, owned: &Owned) -> Value {
         }
         "POST /api/usage" => json!({ "records": [
             { "idempotencyKey": "a", owned.kind: owned.owner, "metric": "storage", "quantity": 1 },
+        ] }),
+        "POST /api/usage/totals" => json!({ "questions": [
+            {
+                owned.kind: owned.owner, "metric": "storage",
+                "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z",
+            },
         ] }),
         "POST /api/admin/subscriptions/{id}/extend-trial" => {
             json!({ "until": "2026-02-01T00:00:00Z", "reason": "asked" })
@@ -465,6 +472,7 @@ async fn an_organization_in_a_request_is_one_of_the_callers(service: Service) {
         "/api/features/my",
         "/api/subscriptions",
         "/api/usage",
+        "/api/usage/totals",
         "/api/admin/grants",
     ];
     for operation in CONTRACT.operations() {

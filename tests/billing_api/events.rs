@@ -17,6 +17,7 @@ crate::scenarios![
     who_comes_back_hears_what_was_missed,
     another_catalog_is_told_to_everybody,
     who_may_not_listen_is_told_so,
+    a_threshold_is_told_to_who_may_see_the_owner,
 ];
 
 /// An event as the stream has it.
@@ -201,4 +202,38 @@ async fn who_may_not_listen_is_told_so(service: Service) {
     let odd = service.user("ada").get("/api/events?since=1");
     let odd = odd.invalid(&["since"]).await;
     assert_eq!(odd.status, StatusCode::BAD_REQUEST);
+}
+
+async fn a_threshold_is_told_to_who_may_see_the_owner(service: Service) {
+    let pro = subscribe(&service.user("ada"), &wants("pro", "monthly")).await;
+    let clock = &*service.clock;
+    let mut hers = Stream::open(&service, &Token::user("ada", clock), None).await;
+    let mut bobs = Stream::open(&service, &Token::user("bob", clock), None).await;
+    let mut theirs = Stream::open(&service, &Token::service("gate", clock), None).await;
+    for stream in [&mut hers, &mut bobs, &mut theirs] {
+        assert_eq!(stream.next().await.kind, "hello");
+    }
+    let sms = |who: &str, quantity: u64| {
+        json!({ "records": [{
+            "idempotencyKey": format!("{quantity}"), "userId": who, "metric": "sms_messages",
+            "quantity": quantity,
+        }] })
+    };
+    let meter = service.meter();
+    for _ in 0..2 {
+        meter.post("/api/usage", &sms("ada", 80)).gets(200).await;
+    }
+    for stream in [&mut hers, &mut theirs] {
+        for threshold in [50, 80] {
+            let told = stream.next().await;
+            assert_eq!(told.kind, "usage.threshold_reached");
+            assert_eq!(told.data["subject"]["userId"], "ada");
+            assert_eq!(told.data["subscriptionId"], pro["id"]);
+            let numbers = ["threshold", "limit", "used"].map(|name| told.data[name].as_u64());
+            assert_eq!(numbers, [Some(threshold), Some(100), Some(80)]);
+        }
+    }
+    // What bob hears first is his own.
+    subscribe(&service.user("bob"), &wants("pro", "monthly")).await;
+    assert_eq!(bobs.next().await.data["subject"]["userId"], "bob");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tiergate_clock::Clock;
 use tiergate_tests::tokens::Role;
 
 use crate::call::{Caller, data};
@@ -16,6 +17,7 @@ crate::scenarios![
     totals_are_told_with_limit_remaining_and_reset,
     a_window_that_is_over_counts_from_zero,
     usage_is_recorded_by_services_only,
+    totals_are_told_to_services_over_all_that_an_owner_had,
 ];
 
 async fn record(caller: &Caller<'_>, records: Value) -> Value {
@@ -221,4 +223,60 @@ async fn usage_is_recorded_by_services_only(service: Service) {
         refused.refused(403, "FORBIDDEN").await;
     }
     service.admin().post("/api/usage", &batch).gets(200).await;
+}
+
+async fn totals_are_told_to_services_over_all_that_an_owner_had(service: Service) {
+    let meter = service.meter();
+    let ada = service.user("ada");
+    let sms = |key: &str, quantity: u64| {
+        json!([
+            { "idempotencyKey": key, "userId": "ada", "metric": "sms_messages", "quantity": quantity },
+        ])
+    };
+    let first = subscribe_without_trial(&ada, &wants("pro", "monthly")).await;
+    record(&meter, sms("a", 3)).await;
+    let cancel = format!("{}/cancel", path(&first));
+    ada.post(&*cancel, &json!({ "immediately": true }))
+        .gets(200)
+        .await;
+    service.pass(DAY);
+    subscribe_without_trial(&service.user("ada"), &wants("max", "monthly")).await;
+    let meter = service.meter();
+    record(&meter, sms("a", 40)).await;
+    let question = |owner: &str, id: &str, metric: &str, from: &str, to: &str| json!({ owner: id, "metric": metric, "from": from, "to": to });
+    let (january, march) = ("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z");
+    let now = service.clock.now().to_string();
+    let questions = json!({ "questions": [
+        question("userId", "ada", "sms_messages", january, march),
+        question("userId", "ada", "sms_messages", january, &now),
+        question("userId", "ada", "sms_messages", &now, march),
+        question("userId", "ada", "storage", january, march),
+        question("organizationId", "ada", "sms_messages", january, march),
+        question("userId", "nobody", "sms_messages", january, march),
+    ] });
+    let told = data(&meter.post("/api/usage/totals", &questions).gets(200).await);
+    let totals = told["totals"].as_array().unwrap();
+    let sums: Vec<_> = totals
+        .iter()
+        .map(|row| row["total"].as_i64().unwrap())
+        .collect();
+    assert_eq!(sums, [43, 3, 40, 0, 0, 0]);
+    assert_eq!(
+        (&totals[4]["organizationId"], &totals[4]["from"]),
+        (&json!("ada"), &json!(january))
+    );
+    let odd = json!({ "questions": [
+        question("userId", "ada", "pigeons", january, january),
+        question("teamId", "ada", "storage", january, march),
+    ] });
+    let odd = meter.post("/api/usage/totals", &odd);
+    odd.invalid(&[
+        "/questions/0/metric",
+        "/questions/0/to",
+        "/questions/1/teamId",
+        "/questions/1/userId",
+    ])
+    .await;
+    let refused = service.user("ada").post("/api/usage/totals", &questions);
+    refused.refused(403, "FORBIDDEN").await;
 }

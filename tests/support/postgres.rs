@@ -1,6 +1,7 @@
 //! A PostgreSQL server of its own, with databases for single tests.
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::guard::{Ending, Guard};
 use crate::installed::Absence;
+use crate::pause::Pause;
 use crate::ports::free_port;
 use crate::tool;
 use crate::waiting::{eventually_in, within};
@@ -162,6 +164,21 @@ impl Postgres {
         assert!(self.guard.ended().is_some(), "it was not stopped");
         let port = self.port;
         self.run(|| port).await;
+    }
+
+    /// Lets nothing of the server run, until that is dropped. Its connections stay open.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub async fn pause(&self) -> Pause {
+        Pause::of(self.pid().expect("it runs")).await
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// Makes the server's files.
