@@ -124,6 +124,15 @@ impl Subscription {
         self
     }
 
+    /// Whether it gives its tier whatever the time and the policy, and nothing but its tier: it is
+    /// active, goes on, and has no overrides.
+    #[must_use]
+    pub fn gives_just_its_tier(&self) -> bool {
+        self.status == SubscriptionStatus::Active
+            && self.renewal == Renewal::Renews
+            && self.overrides.is_empty()
+    }
+
     /// The moment after which this record by itself no longer says what its owner has: the end of
     /// a trial, or of a period that isn't renewed. A cache must not use the record beyond it while
     /// it cannot ask for a newer one.

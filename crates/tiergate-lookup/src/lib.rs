@@ -36,7 +36,7 @@ pub mod wire;
 pub use answer::{Answer, Freshness, Known, Resolution, Snapshot};
 pub use async_trait::async_trait;
 pub use cache::{
-    CacheConfig, CacheConfigBuilder, CacheConfigError, CachedLookup, Pushed, Statistics,
+    CacheConfig, CacheConfigBuilder, CacheConfigError, CachedLookup, Pushed, Statistics, TierWord,
 };
 pub use error::{LookupError, LookupErrorKind};
 pub use fixed::{StaticLookup, StaticLookupError};

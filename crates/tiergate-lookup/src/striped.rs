@@ -22,6 +22,7 @@ thread_local! {
 }
 
 impl StripedCounter {
+    #[inline]
     pub(crate) fn increment(&self) {
         let index = STRIPE.with(|stripe| {
             stripe.get().unwrap_or_else(|| {

@@ -22,6 +22,22 @@ pub struct FeatureId {
     pub(super) index: u16,
 }
 
+impl TierId {
+    /// Its place among the tiers of its catalog, from 0. The same in every later version.
+    #[must_use]
+    pub fn position(self) -> usize {
+        self.index.into()
+    }
+}
+
+impl FeatureId {
+    /// Its place among the features of its catalog, from 0. The same in every later version.
+    #[must_use]
+    pub fn position(self) -> usize {
+        self.index.into()
+    }
+}
+
 /// The id belongs to another catalog: one that is unrelated, a later version of this one, or another
 /// successor of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

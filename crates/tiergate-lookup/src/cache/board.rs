@@ -20,7 +20,7 @@ use super::entry::{Entry, Moment, Step, Want, decide};
 use super::era::{CurrentEra, Era};
 use super::flight::{Flights, Landing, Registration, Ticket};
 use super::locks::{Locked, Locks};
-use super::store::Store;
+use super::store::{Kept, Store};
 use crate::jitter::Dice;
 use crate::{Answer, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
 
@@ -47,7 +47,7 @@ struct Slot {
 
 /// What is remembered of a subject, and when it was looked up.
 pub(crate) struct Remembered {
-    entry: Arc<Entry>,
+    entry: Arc<Kept>,
     era: Era,
 }
 
@@ -109,6 +109,7 @@ impl<S: Store, L: Locks> Board<S, L> {
         }
     }
 
+    #[inline]
     pub(crate) fn store(&self) -> &S {
         &self.store
     }
@@ -121,6 +122,12 @@ impl<S: Store, L: Locks> Board<S, L> {
             .era
             .remembers(era)
             .then_some(Remembered { entry, era })
+    }
+
+    /// The era of now.
+    #[inline]
+    pub(crate) fn era(&self) -> Era {
+        self.era.load()
     }
 
     /// Finds an answer, or a flight that will bring one. `admit` is asked before a new flight is
@@ -136,7 +143,7 @@ impl<S: Store, L: Locks> Board<S, L> {
             // Before anything is asked: a doubt that comes later is about what is asked now, too.
             let era = self.era.load();
             let remembered = self.entry(subject);
-            let entry = remembered.as_ref().map(|remembered| &*remembered.entry);
+            let entry = remembered.as_ref().map(Remembered::entry);
             if let Step::Answer(resolution) = decide(entry, era, want, now, &self.config) {
                 return Departure::Settled(resolution);
             }
@@ -198,7 +205,7 @@ impl<S: Store, L: Locks> Board<S, L> {
             }
             let previous = self.entry(subject);
             let (entry, resolution) = Entry::after(
-                previous.as_ref().map(|previous| &*previous.entry),
+                previous.as_ref().map(Remembered::entry),
                 answer,
                 demands,
                 flight.era,
@@ -207,7 +214,7 @@ impl<S: Store, L: Locks> Board<S, L> {
                 dice,
             );
             if let Some(entry) = entry {
-                self.store.put(subject, Arc::new(entry));
+                self.store.put(subject, entry, now.elapsed);
             }
             // Who came after a doubt must not be told what was read before it.
             let is_doubted = flight.era != era && matches!(resolution, Resolution::Known(_));
@@ -224,13 +231,13 @@ impl<S: Store, L: Locks> Board<S, L> {
     pub(crate) fn push(&self, subject: &Subject, known: Known, now: Moment, dice: Dice) -> Pushed {
         self.in_shard(subject, |shard| {
             let previous = self.entry(subject);
-            let previous = previous.as_ref().map(|previous| &*previous.entry);
+            let previous = previous.as_ref().map(Remembered::entry);
             if is_outdated(previous, &known, now) {
                 return Pushed::Outdated;
             }
             let era = self.era.load();
             let entry = Entry::holding(previous, known.clone(), era, now, &self.config, dice);
-            self.store.put(subject, Arc::new(entry));
+            self.store.put(subject, entry, now.elapsed);
             let notice = Notice::Landed(Resolution::Known(Snapshot::new(known)));
             Self::supersede(shard, subject, notice);
             Pushed::Applied
@@ -257,7 +264,7 @@ impl<S: Store, L: Locks> Board<S, L> {
             if previous.is_none() && !shard.contains_key(subject) {
                 return None;
             }
-            let previous = previous.as_ref().map(|previous| &*previous.entry);
+            let previous = previous.as_ref().map(Remembered::entry);
             if is_outdated(previous, &known, now) {
                 return Some(Pushed::Outdated);
             }
@@ -270,7 +277,7 @@ impl<S: Store, L: Locks> Board<S, L> {
             } else {
                 (entry.doubtful(), Notice::LookAgain)
             };
-            self.store.put(subject, Arc::new(entry));
+            self.store.put(subject, entry, now.elapsed);
             Self::supersede(shard, subject, notice);
             Some(Pushed::Applied)
         })
@@ -333,6 +340,10 @@ impl<S: Store, L: Locks> Board<S, L> {
 }
 
 impl Remembered {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
     pub(crate) fn snapshot(
         &self,
         now: Duration,

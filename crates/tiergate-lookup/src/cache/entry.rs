@@ -8,11 +8,15 @@ use tiergate_core::time::Timestamp;
 use super::config::CacheConfig;
 use super::era::Era;
 use super::flight::Demands;
+use super::glance::{Glance, TierWord, TierWords};
 use crate::jitter::Dice;
 use crate::{Answer, Freshness, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
 
 /// The longest that a source's own wish to be left alone is respected.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How much longer than it can be used an entry may stay in memory.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// What the cache remembers about one subject. Never changed, only replaced as a whole.
 #[derive(Clone, Debug)]
@@ -181,6 +185,45 @@ impl Entry {
         self.trouble
             .as_ref()
             .is_some_and(|trouble| now < trouble.retry_at)
+    }
+
+    /// What can be told of it at a glance, for as long as its era goes on: the tier, where that hangs
+    /// neither on the time of day nor on overrides.
+    pub(crate) fn glance(&self, words: &TierWords) -> Glance {
+        let Some(held) = &self.held else {
+            return Glance::NOTHING;
+        };
+        let tier = match &held.known {
+            _ if held.certainty == Certainty::Doubtful => None,
+            Known::Missing => Some(TierWord::NONE),
+            Known::Found(subscription) if subscription.gives_just_its_tier() => {
+                words.number(&subscription.tier)
+            }
+            Known::Found(_) => None,
+        };
+        tier.map_or(Glance::NOTHING, |tier| {
+            Glance::new(tier, self.era, held.fresh_until)
+        })
+    }
+
+    /// The same, as if it was answered later.
+    #[cfg(test)]
+    pub(crate) fn answer_at(&mut self, later: Duration) {
+        if let Some(held) = &mut self.held {
+            held.stale_until += later;
+        }
+    }
+
+    /// Whether nothing of it is needed any more.
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        let is_past = |moment: Duration| now >= moment.saturating_add(LINGER);
+        let held = self.held.as_ref().map(|held| held.stale_until);
+        let trouble = self.trouble.as_ref().map(|trouble| trouble.retry_at);
+        let reread = self.reread.as_ref().map(|reread| reread.at);
+        [held, trouble, reread, self.lagged_at]
+            .into_iter()
+            .flatten()
+            .all(is_past)
     }
 
     /// Roughly how many bytes it takes.

@@ -21,6 +21,17 @@ impl Era {
         self.clearing() >= other.clearing()
     }
 
+    /// How often either happened, with the numbers beginning anew after 2^32.
+    #[inline]
+    pub(crate) fn changes(self) -> u32 {
+        let [low, high] = [self.0, self.clearing()].map(|half| half & u64::from(u32::MAX));
+        // The lower half of a sum of two halves.
+        let sum = low.wrapping_add(high).to_le_bytes();
+        let [a, b, c, d, ..] = sum;
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    #[inline]
     fn clearing(self) -> u64 {
         self.0 >> CLEARINGS
     }
@@ -31,6 +42,7 @@ impl Era {
 pub(crate) struct CurrentEra(AtomicU64);
 
 impl CurrentEra {
+    #[inline]
     pub(crate) fn load(&self) -> Era {
         Era(self.0.load(Ordering::Acquire))
     }

@@ -7,6 +7,7 @@ mod entry;
 mod era;
 mod flight;
 mod fly;
+mod glance;
 mod locks;
 mod statistics;
 mod store;
@@ -26,6 +27,7 @@ pub use board::Pushed;
 use board::{Board, Departure, Notice, SHARDS};
 pub use config::{CacheConfig, CacheConfigBuilder, CacheConfigError};
 use entry::{Moment, Want};
+pub use glance::TierWord;
 use locks::StdLocks;
 #[cfg(feature = "http-client")]
 pub(crate) use statistics::Counter;
@@ -154,6 +156,55 @@ impl CachedLookup {
             }
         }
         Some(snapshot)
+    }
+
+    /// The tier of `subject` without reading the entry, for those whose decision hangs on nothing
+    /// else, given that `accept` takes it: their answer is fresh and nothing may have been missed, and
+    /// they have either no subscription or an active one that goes on, without overrides.
+    ///
+    /// `None` says nothing: ask [`get`](Self::get). An answer is taken for fresh by the
+    /// [coarse](Clock::coarse_elapsed) time, up to some milliseconds longer than by the exact one.
+    ///
+    /// Waits for no lock, and writes to no memory that other readers of other subjects use.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use tiergate_clock::SystemClock;
+    /// # use tiergate_core::{Subject, Subscription, SubscriptionStatus};
+    /// # use tiergate_lookup::{CacheConfig, CachedLookup, StaticLookup};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let lookup = CachedLookup::new(
+    /// #     Arc::new(StaticLookup::default()),
+    /// #     CacheConfig::default(),
+    /// #     Arc::new(SystemClock::new()),
+    /// # );
+    /// let ada = Subject::user("ada");
+    /// assert_eq!(lookup.glance(&ada, |_| true), None);
+    ///
+    /// let pro = Subscription::new(ada.clone(), "pro", SubscriptionStatus::Active);
+    /// lookup.push(Arc::new(pro));
+    /// let tier = lookup.glance(&ada, |_| true).unwrap();
+    /// assert_eq!(lookup.tier_key(tier).as_deref(), Some("pro"));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn glance(&self, subject: &Subject, accept: impl Fn(TierWord) -> bool) -> Option<TierWord> {
+        let shared = &*self.shared;
+        let era = shared.board.era();
+        let now = shared.clock.coarse_elapsed();
+        let tier = shared.board.store().glance(subject, |glance| {
+            glance.tier(era, now).filter(|tier| accept(*tier))
+        })?;
+        shared.counters.fresh_hits.increment();
+        events::served_fresh();
+        Some(tier)
+    }
+
+    /// The key of a tier that [`glance`](Self::glance) told of.
+    #[must_use]
+    pub fn tier_key(&self, tier: TierWord) -> Option<Arc<str>> {
+        self.shared.board.store().words().key(tier)
     }
 
     /// What is known about `subject`, asking the source if nothing is.

@@ -11,6 +11,7 @@ use tiergate_usage::{MemoryUsage, UsageStore};
 
 use super::alerts::{Alerts, UsageAlerts};
 use super::charged::{Listeners, RecordUsage};
+use super::glance::Verdicts;
 use super::live::LiveCatalog;
 use super::observe::Observer;
 use super::thresholds::Thresholds;
@@ -241,6 +242,7 @@ impl TierGateBuilder {
         Ok(TierGate {
             inner: Arc::new(Inner {
                 id: GateId::new(),
+                verdicts: Verdicts::new(&self.catalog),
                 catalog: LiveCatalog::new(self.catalog),
                 lookup,
                 #[cfg(feature = "http-client")]

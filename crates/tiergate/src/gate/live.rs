@@ -1,6 +1,7 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use tiergate_core::Catalog;
 use tiergate_core::catalog::SuccessionError;
 
@@ -8,6 +9,8 @@ use tiergate_core::catalog::SuccessionError;
 #[derive(Debug)]
 pub(super) struct LiveCatalog {
     current: ArcSwap<Catalog>,
+    /// The revision of the current one, for who only has to know whether it is still the same.
+    revision: AtomicU32,
     /// Held while a successor is made, so that each succeeds the one before it.
     succession: Mutex<()>,
 }
@@ -15,6 +18,7 @@ pub(super) struct LiveCatalog {
 impl LiveCatalog {
     pub(super) fn new(catalog: Catalog) -> Self {
         Self {
+            revision: AtomicU32::new(catalog.revision()),
             current: ArcSwap::from_pointee(catalog),
             succession: Mutex::new(()),
         }
@@ -22,6 +26,17 @@ impl LiveCatalog {
 
     pub(super) fn load(&self) -> Arc<Catalog> {
         self.current.load_full()
+    }
+
+    /// The same for a moment, without counting a reference.
+    pub(super) fn peek(&self) -> Guard<Arc<Catalog>> {
+        self.current.load()
+    }
+
+    /// The revision in force. It follows the catalog by a moment.
+    #[inline]
+    pub(super) fn revision(&self) -> u32 {
+        self.revision.load(Ordering::Acquire)
     }
 
     /// Puts `next` in force. Returns the catalog that is in force then, or none if `next` says
@@ -37,6 +52,7 @@ impl LiveCatalog {
         }
         let next = Arc::new(current.succeed(next)?);
         self.current.store(Arc::clone(&next));
+        self.revision.store(next.revision(), Ordering::Release);
         Ok(Some(next))
     }
 }

@@ -6,6 +6,7 @@ mod builder;
 mod charged;
 mod error;
 mod functions;
+mod glance;
 mod handles;
 mod inquiry;
 mod live;
@@ -49,6 +50,7 @@ use tiergate_usage::UsageStore;
 use crate::denial::Renderer;
 use crate::request::{SubjectSource, TicketPool};
 use charged::Listeners;
+use glance::Verdicts;
 use live::LiveCatalog;
 use observe::Observer;
 
@@ -77,6 +79,7 @@ pub struct TierGate {
 struct Inner {
     id: GateId,
     catalog: LiveCatalog,
+    verdicts: Verdicts,
     lookup: CachedLookup,
     #[cfg(feature = "http-client")]
     following: Option<Following>,
@@ -162,7 +165,7 @@ impl TierGate {
     ///
     /// When the catalog has none. The message proposes the nearest key.
     pub fn feature_id(&self, key: &str) -> Result<FeatureId, UnknownFeatureError> {
-        self.inner.catalog.load().require_feature(key)
+        self.inner.catalog.peek().require_feature(key)
     }
 
     /// The tier of that key.
@@ -171,7 +174,7 @@ impl TierGate {
     ///
     /// When the catalog has none. The message proposes the nearest key.
     pub fn tier_id(&self, key: &str) -> Result<TierId, UnknownTierError> {
-        self.inner.catalog.load().require_tier(key)
+        self.inner.catalog.peek().require_tier(key)
     }
 
     pub(crate) fn id(&self) -> GateId {

@@ -39,10 +39,10 @@ impl<T: Send> Locked<T> for CheckedMutex<T> {
 
 /// A store whose every use is a point at which another thread may go on.
 #[derive(Default)]
-struct CheckedStore(Mutex<HashMap<Subject, Arc<Entry>>>);
+struct CheckedStore(Mutex<HashMap<Subject, Arc<Kept>>>);
 
 impl Store for CheckedStore {
-    fn get(&self, subject: &Subject) -> Option<Arc<Entry>> {
+    fn get(&self, subject: &Subject) -> Option<Arc<Kept>> {
         self.0.lock().unwrap().get(subject).cloned()
     }
 
@@ -50,8 +50,9 @@ impl Store for CheckedStore {
         self.0.lock().unwrap().contains_key(subject)
     }
 
-    fn put(&self, subject: &Subject, entry: Arc<Entry>) {
-        self.0.lock().unwrap().insert(subject.clone(), entry);
+    fn put(&self, subject: &Subject, entry: Entry, _now: Duration) {
+        let kept = Arc::new(Kept::new(subject, entry));
+        self.0.lock().unwrap().insert(subject.clone(), kept);
     }
 
     fn remove(&self, subject: &Subject) {

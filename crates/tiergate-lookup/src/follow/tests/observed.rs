@@ -1,4 +1,6 @@
-use super::bench::{Act, Bench, change, change_text, eventually, hello, record, say};
+#[cfg(feature = "metrics")]
+use super::bench::eventually;
+use super::bench::{Act, Bench, change, change_text, hello, record, say};
 use crate::events::tests::Log;
 
 const CANARY: &str = "canary-51e9";

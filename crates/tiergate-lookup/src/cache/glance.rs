@@ -1,0 +1,159 @@
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::era::Era;
+
+/// A tier's key as a number that a cache gave it, or none where there is no subscription.
+///
+/// See [`CachedLookup::glance`](super::CachedLookup::glance).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TierWord(u16);
+
+impl TierWord {
+    /// There is no subscription.
+    pub const NONE: Self = Self(0);
+
+    /// The number: 0 for no subscription, otherwise from 1 up in the order in which the cache saw the
+    /// tiers first.
+    #[must_use]
+    #[inline]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+/// What can be told of an entry without reading it, in two numbers: which tier, for as long as nothing
+/// was forgotten or put in doubt, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Glance {
+    /// The tier in the second sixteen bits, the changes of the era in the upper half.
+    head: u64,
+    /// By the monotonic clock, as [`moment`] has it. What is fresh until the beginning is never fresh.
+    fresh_until: u64,
+}
+
+impl Glance {
+    /// Nothing can be told.
+    pub(super) const NOTHING: Self = Self {
+        head: 0,
+        fresh_until: 0,
+    };
+
+    pub(super) fn new(tier: TierWord, era: Era, fresh_until: Duration) -> Self {
+        Self {
+            head: u64::from(era.changes()) << 32 | u64::from(tier.0) << 16,
+            fresh_until: moment(fresh_until),
+        }
+    }
+
+    #[inline]
+    pub(super) fn from_numbers(head: u64, fresh_until: u64) -> Self {
+        Self { head, fresh_until }
+    }
+
+    pub(super) fn into_numbers(self) -> (u64, u64) {
+        (self.head, self.fresh_until)
+    }
+
+    /// The tier, if it still holds.
+    #[inline]
+    pub(super) fn tier(self, era: Era, now: Duration) -> Option<TierWord> {
+        let is_current = self.head >> 32 == u64::from(era.changes());
+        let is_fresh = moment(now) < self.fresh_until;
+        let [_, _, low, high, ..] = self.head.to_le_bytes();
+        (is_current && is_fresh).then_some(TierWord(u16::from_le_bytes([low, high])))
+    }
+}
+
+/// A time in one number that is ordered as the time is, made without dividing: seconds above,
+/// nanoseconds below. Nothing lasts for 2^32 seconds.
+#[inline]
+fn moment(time: Duration) -> u64 {
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    u64::from(seconds) << 32 | u64::from(time.subsec_nanos())
+}
+
+/// How many tiers get a number. A service that makes up tiers as it goes gets the rest answered the
+/// longer way.
+const MOST_WORDS: usize = 1_024;
+
+/// The keys of tiers, and their numbers.
+#[derive(Debug, Default)]
+pub(super) struct TierWords {
+    keys: RwLock<Vec<Arc<str>>>,
+}
+
+impl TierWords {
+    /// The number of `key`. `None` if there are too many.
+    pub(super) fn number(&self, key: &str) -> Option<TierWord> {
+        let known = find(
+            &self.keys.read().unwrap_or_else(PoisonError::into_inner),
+            key,
+        );
+        if known.is_some() {
+            return known;
+        }
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(word) = find(&keys, key) {
+            return Some(word);
+        }
+        if keys.len() >= MOST_WORDS {
+            return None;
+        }
+        keys.push(key.into());
+        word_at(keys.len())
+    }
+
+    /// The key of a number that was given out.
+    pub(super) fn key(&self, word: TierWord) -> Option<Arc<str>> {
+        let index = usize::from(word.0).checked_sub(1)?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(index).cloned()
+    }
+}
+
+fn find(keys: &[Arc<str>], key: &str) -> Option<TierWord> {
+    let index = keys.iter().position(|known| **known == *key)?;
+    word_at(index.checked_add(1)?)
+}
+
+fn word_at(number: usize) -> Option<TierWord> {
+    u16::try_from(number).ok().map(TierWord)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::era::CurrentEra;
+
+    #[test]
+    fn a_glance_holds_until_it_is_old_and_until_anything_is_doubted() {
+        let era = CurrentEra::default();
+        let (second, first) = (Duration::from_secs(1), era.load());
+        let glance = Glance::new(TierWord(7), first, second);
+        let just_before = second - Duration::from_nanos(1);
+        assert_eq!(glance.tier(first, just_before), Some(TierWord(7)));
+        assert_eq!(glance.tier(first, second), None);
+        era.doubt();
+        assert_eq!(glance.tier(era.load(), just_before), None);
+        let again = Glance::new(TierWord(7), era.load(), second);
+        assert_eq!(again.tier(era.load(), just_before), Some(TierWord(7)));
+        era.clear();
+        assert_eq!(again.tier(era.load(), just_before), None);
+        assert_eq!(Glance::NOTHING.tier(first, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn a_tier_keeps_its_number_and_there_are_only_so_many() {
+        let words = TierWords::default();
+        let pro = words.number("pro").unwrap();
+        assert_ne!(pro, TierWord::NONE);
+        for number in 1..MOST_WORDS {
+            assert!(words.number(&number.to_string()).is_some());
+        }
+        assert_eq!(words.number("one too many"), None);
+        assert_eq!(words.number("pro"), Some(pro));
+        assert_eq!(words.key(pro).as_deref(), Some("pro"));
+        assert_eq!(words.key(TierWord::NONE), None);
+    }
+}
