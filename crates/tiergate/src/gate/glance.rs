@@ -118,3 +118,136 @@ impl TierGate {
         is_allowed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tiergate_clock::Clock;
+    use tiergate_core::catalog::{FeatureSpec, TierSpec};
+    use tiergate_core::decision::Requirement;
+    use tiergate_core::subscription::{Override, OverrideValue};
+    use tiergate_core::{Subscription, SubscriptionStatus};
+
+    use super::*;
+    use crate::testing::TestGate;
+
+    fn catalog(pro_has_crm: bool) -> Catalog {
+        Catalog::builder()
+            .default_tier("free")
+            .tier(TierSpec::new("free"))
+            .tier(TierSpec::new("pro").includes("free"))
+            .feature(
+                FeatureSpec::boolean("crm")
+                    .value("free", false)
+                    .value("pro", pro_has_crm),
+            )
+            .feature(
+                FeatureSpec::boolean("news")
+                    .value("free", true)
+                    .value("pro", true),
+            )
+            .build()
+            .unwrap()
+    }
+
+    fn pro(subject: &Subject, status: SubscriptionStatus) -> Subscription {
+        Subscription::new(subject.clone(), "pro", status)
+    }
+
+    #[tokio::test]
+    async fn what_is_allowed_at_a_glance_is_allowed_by_the_full_decision() {
+        use SubscriptionStatus::{
+            Active, Canceled, Incomplete, IncompleteExpired, PastDue, Paused, Suspended, Trialing,
+            Unpaid,
+        };
+        let statuses = [
+            Active,
+            Trialing,
+            PastDue,
+            Canceled,
+            Suspended,
+            Incomplete,
+            IncompleteExpired,
+            Unpaid,
+            Paused,
+            SubscriptionStatus::Other("odd".into()),
+        ];
+        let gate = TestGate::new(catalog(true)).into_gate();
+        let now = gate.clock().now();
+        let hour = Duration::from_secs(3_600);
+        let mut seen = 0;
+        for status in statuses {
+            for (number, vary) in [
+                |one: Subscription, _, _| one,
+                |one: Subscription, from, to| one.with_period(from, to).ending_with_period(),
+                |one: Subscription, from, _| one.with_period(from, from).ending_with_period(),
+                |one: Subscription, _, _| {
+                    one.with_override(Override {
+                        feature: "crm".into(),
+                        value: OverrideValue::Boolean(false),
+                        expires_at: None,
+                    })
+                },
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let subject = Subject::user(format!("{status} {number}"));
+                let one = pro(&subject, status.clone());
+                let varied = vary(one, now.saturating_sub(hour), now.saturating_add(hour));
+                gate.lookup().push(varied.into());
+                for feature in ["crm", "news"] {
+                    let feature = gate.feature_id(feature).unwrap();
+                    let full = gate.check(&subject, &Requirement::Feature(feature)).await;
+                    let is_allowed = full.unwrap().is_allowed();
+                    for _ in 0..2 {
+                        let at_a_glance = gate.has_at_a_glance(&subject, feature);
+                        assert!(!at_a_glance || is_allowed, "{subject}");
+                        seen += usize::from(at_a_glance);
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 4, "both features of the one who is simply active");
+    }
+
+    #[tokio::test]
+    async fn another_catalog_and_another_subscription_hold_at_once() {
+        let gate = TestGate::new(catalog(true)).into_gate();
+        let ada = Subject::user("ada");
+        gate.lookup()
+            .push(pro(&ada, SubscriptionStatus::Active).into());
+        let crm = gate.feature("crm").unwrap();
+        let at_least_pro = gate.tier("pro").unwrap();
+        for _ in 0..2 {
+            assert!(crm.is_allowed(&ada).await.unwrap());
+            assert!(at_least_pro.is_met(&ada).await.unwrap());
+        }
+
+        gate.replace_catalog(catalog(false)).unwrap();
+        assert!(!gate.has_at_a_glance(&ada, crm.id()));
+        assert!(!crm.is_allowed(&ada).await.unwrap());
+        gate.replace_catalog(catalog(true)).unwrap();
+        assert!(crm.is_allowed(&ada).await.unwrap());
+
+        gate.lookup().push_missing(&ada);
+        assert!(!gate.has_at_a_glance(&ada, crm.id()));
+        assert!(!gate.meets_at_a_glance(&ada, at_least_pro.id()));
+        assert!(!crm.is_allowed(&ada).await.unwrap());
+        let news = gate.feature_id("news").unwrap();
+        assert!(gate.has_at_a_glance(&ada, news), "the default tier has it");
+    }
+
+    #[tokio::test]
+    async fn it_is_counted_as_an_answer_from_memory() {
+        let gate = TestGate::new(catalog(true)).into_gate();
+        let ada = Subject::user("ada");
+        gate.lookup()
+            .push(pro(&ada, SubscriptionStatus::Active).into());
+        let before = gate.lookup().statistics();
+        assert!(gate.has_feature_access(&ada, "crm").await.unwrap());
+        let after = gate.lookup().statistics();
+        assert_eq!(after.fresh_hits, before.fresh_hits + 1);
+    }
+}
