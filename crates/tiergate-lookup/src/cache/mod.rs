@@ -133,9 +133,9 @@ impl CachedLookup {
     /// The background refresh needs a tokio runtime around the caller; without one, the stale
     /// answer is served all the same and nothing is fetched.
     ///
-    /// A fresh answer waits for no lock and makes no copy but of a reference-counted pointer. Once
-    /// in some dozens of reads, the reader also does the upkeep of the store: it brings the record of
-    /// what is used often up to date and gives up what there is no room for.
+    /// An answer waits for no lock and makes no copy but of a reference-counted pointer. Only where
+    /// nothing is found, or the place of the entry is just being moved, is a lock of a few
+    /// instructions taken to be sure.
     #[must_use]
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
