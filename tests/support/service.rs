@@ -267,10 +267,6 @@ impl Service {
 impl Store {
     /// The URL of a new database; none of a file, which its service makes. None when PostgreSQL is not
     /// installed, which is told.
-    #[expect(
-        clippy::option_option,
-        reason = "a file has no URL, a server may be missing"
-    )]
     async fn database(self) -> Option<Option<String>> {
         match self {
             Self::Sqlite => Some(None),

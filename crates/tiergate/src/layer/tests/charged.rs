@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, StatusCode};
+use tiergate_clock::Clock as _;
 
 use super::support::{
     Act, Body, FLOWS, SMS, STORAGE, ScriptedUsage, app, by, ok_app, send, status,
