@@ -41,7 +41,7 @@ async fn a_store_that_cannot_be_had_is_told_with_a_remedy_and_no_password() {
     for url in [
         format!("http://:{PASSWORD}@host"),
         format!("usage.db:{PASSWORD}"),
-        format!("{PASSWORD}"),
+        PASSWORD.to_owned(),
     ] {
         failed(
             &shop.run_at(&url, &[]).await,
