@@ -2,6 +2,7 @@
 
 use tiergate::usage::{
     PostgresUsage, PostgresUsageError, Reserve, ReserveOutcome, StoreErrorKind, UsageStore,
+    WhenAbsent,
 };
 use tiergate_tests::Postgres;
 
@@ -78,6 +79,24 @@ async fn a_schema_of_a_newer_program_is_left_alone() {
         "{fault}"
     );
     assert_eq!(place.rows("version").await, 1);
+}
+
+#[tokio::test]
+async fn who_only_looks_makes_no_schema() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let look = || place.builder().when_absent(WhenAbsent::Refuse).connect();
+    let absent = PostgresUsageError::Absent {
+        schema: place.schema.clone(),
+    };
+    assert_eq!(look().await.unwrap_err(), absent);
+    // Nor does it find one half made.
+    place.execute("CREATE SCHEMA @").await;
+    assert_eq!(look().await.unwrap_err(), absent);
+    let store = place.builder().connect().await.unwrap();
+    admitted(&store, &[claim(&gauge("a"), 3, 9)]).await;
+    assert_eq!(used(&look().await.unwrap(), &gauge("a")).await, 3);
 }
 
 #[tokio::test]

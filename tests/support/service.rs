@@ -58,11 +58,15 @@ impl Service {
 
     /// The same, killed so long after it began, as often as there are times, before it is waited for.
     pub async fn start_interrupted(store: Store, trial: Trial, kills: &[Duration]) -> Option<Self> {
-        let database = match store {
-            Store::Sqlite => None,
-            Store::Postgres => Some(Postgres::shared().await?.create_database().await),
-        };
+        let database = store.database().await?;
         Some(Self::over(database, trial, kills).await)
+    }
+
+    /// A service over a new database, with a catalog of the test's own. None when PostgreSQL is not
+    /// installed, which is told.
+    pub async fn start_with(store: Store, catalog: &str) -> Option<Self> {
+        let database = store.database().await?;
+        Some(Self::with_catalog(database, catalog, &[]).await)
     }
 
     /// Another service over the same database.
@@ -76,13 +80,17 @@ impl Service {
     }
 
     async fn over(database: Option<String>, trial: Trial, kills: &[Duration]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("feature-flags.yaml");
         let text = match trial {
             Trial::Days => CATALOG.to_owned(),
             Trial::None => CATALOG.replace("trial_days: 14 ", "trial_days: 0 "),
         };
-        fs::write(&file, text).unwrap();
+        Self::with_catalog(database, &text, kills).await
+    }
+
+    async fn with_catalog(database: Option<String>, catalog: &str, kills: &[Duration]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("feature-flags.yaml");
+        fs::write(&file, catalog).unwrap();
         let url = database.as_deref().unwrap_or("sqlite://tiergate.db");
         let launch = Launch::tiergate()
             .await
@@ -121,6 +129,14 @@ impl Service {
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Where its records are.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        let file = self.program.folder().join("tiergate.db");
+        let of_file = || format!("sqlite://{}", file.display());
+        self.database.clone().unwrap_or_else(of_file)
     }
 
     /// Where it is reached.
@@ -218,8 +234,7 @@ impl Service {
     }
 
     fn file(&self, mode: &str) -> String {
-        let file = self.program.folder().join("tiergate.db");
-        format!("sqlite://{}?mode={mode}", file.display())
+        format!("{}?mode={mode}", self.database_url())
     }
 
     /// Asks the database itself, beside the service. Every column has to be a text.
@@ -245,6 +260,17 @@ impl Service {
         match &self.database {
             Some(url) => all!(PgConnection::connect(url).await.unwrap()),
             None => all!(SqliteConnection::connect(&self.file("ro")).await.unwrap()),
+        }
+    }
+}
+
+impl Store {
+    /// The URL of a new database; none of a file, which its service makes. None when PostgreSQL is not
+    /// installed, which is told.
+    async fn database(self) -> Option<Option<String>> {
+        match self {
+            Self::Sqlite => Some(None),
+            Self::Postgres => Some(Some(Postgres::shared().await?.create_database().await)),
         }
     }
 }

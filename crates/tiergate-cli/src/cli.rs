@@ -12,7 +12,7 @@ use crate::report::Format;
 use crate::settings::{
     CheckFlags, Flags, MigrateFlags, ReportFlags, ServeFlags, TokenFlags, duration, echo,
 };
-use crate::store::StoreAddress;
+use crate::store::{StoreAddress, StoreAddressParser};
 
 /// Subscriptions, tiers and usage: the billing service, and the tools around it.
 ///
@@ -72,16 +72,25 @@ pub(crate) struct CountersArgs {
 pub(crate) struct CountersRequest {
     /// The store that the guarded services count in, like `sqlite:usage.db`, `postgres://host/database` or
     /// `redis://host`.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = StoreAddressParser)]
     pub(crate) store: StoreAddress,
-    /// Puts counters right. Those that lack units get them at once. Those that have too many are looked
-    /// at again after the time of --settled-before, and lowered if nothing moved meanwhile. Do not run
-    /// two of these on one store at once.
+    /// The schema in PostgreSQL, or what keys begin with in Redis, if the guarded services name another
+    /// one than is usual.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// Compares the counters of this metric only. Can be given many times.
+    #[arg(long = "metric", value_name = "KEY")]
+    pub(crate) metrics: Vec<String>,
+    /// Puts counters right. Quotas that lack units get them at once. Quotas that have too many, and
+    /// gauges, are looked at again after the time of --settled-before: a quota loses what it had then
+    /// and is not recorded by now; a gauge is set if nothing moved. Services may go on counting meanwhile.
+    /// One of these at a time runs on a store.
     #[arg(long)]
     pub(crate) rebuild: bool,
     /// How long usage may be on its way to the records, from 0s to 1d. A counter that has more than the
-    /// records is no difference if something was recorded for it within that time. 0s is for when
-    /// nothing is being used.
+    /// records, or a gauge that differs, is no difference if something was recorded for it within that
+    /// time. Longer than usage was ever kept back, because billing was away: what is taken off too early
+    /// is used twice. 0s is for when nothing is being used.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = settling)]
     pub(crate) settled_before: Duration,
     /// How the report looks.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tiergate_billing::database::{Database, DatabaseError, Schema};
 use tiergate_billing::reports::{
-    CounterRow, CountersError, CountersReport, Rebuilt, counters, rebuild_counter,
+    CounterRow, CountersError, CountersReport, Metrics, Rebuild, Rebuilt, counters,
 };
 use tiergate_billing::{Billing, Context};
 use tiergate_usage::SharedStore;
@@ -18,7 +19,7 @@ use tracing_subscriber::util::TryInitError;
 use crate::cli::CountersRequest;
 use crate::migrate::REMEDY;
 use crate::settings::ReportSettings;
-use crate::store::OpenError;
+use crate::store::{self, OpenError};
 use crate::{logging, say};
 
 /// Why there is no report.
@@ -33,6 +34,8 @@ pub(crate) enum ReportError {
         address: String,
         source: DatabaseError,
     },
+    #[error("{0} is not there\n    name the database of the billing service, by DATABASE_URL")]
+    NoRecords(String),
     #[error(
         "the schema of {0} is not the one of this program\n    run `tiergate migrate` first, or the \
          version of tiergate that made it"
@@ -40,10 +43,19 @@ pub(crate) enum ReportError {
     Schema(String),
     #[error(transparent)]
     Store(#[from] OpenError),
-    #[error(transparent)]
+    #[error("{}", with_remedy(.0))]
     Counters(#[from] CountersError),
     #[error("the report could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+fn with_remedy(error: &CountersError) -> String {
+    let remedy = match error {
+        CountersError::Store(_) | CountersError::StoreTimedOut => store::REMEDY,
+        CountersError::Billing(_) => REMEDY,
+        _ => return error.to_string(),
+    };
+    format!("{error}\n    {remedy}")
 }
 
 /// How a report looks.
@@ -101,6 +113,11 @@ pub(crate) fn run(
         .build()?;
     runtime.block_on(async {
         let address = database.address.to_string();
+        // To connect would make the file, and an empty one has no records of anything.
+        let is_absent = |file: &Path| !file.is_file();
+        if database.address.file().is_some_and(is_absent) {
+            return Err(ReportError::NoRecords(address));
+        }
         let failed = |source| ReportError::Database {
             address: address.clone(),
             source,
@@ -112,7 +129,7 @@ pub(crate) fn run(
             return Err(ReportError::Schema(address));
         }
         let billing = Billing::new(records.clone(), catalog.catalog);
-        let store = request.store.open().await?;
+        let store = request.store.open(request.namespace.as_deref()).await?;
         let told = report(&billing, &*store, request).await;
         records.close().await;
         told
@@ -125,11 +142,25 @@ async fn report(
     request: &CountersRequest,
 ) -> Result<(String, Found), ReportError> {
     let settling = request.settled_before;
-    let report = counters(billing, store, settling).await?;
-    let rebuilt = if request.rebuild {
-        Some(rebuild(billing, store, &report, settling).await?)
+    let metrics = if request.metrics.is_empty() {
+        Metrics::All
     } else {
-        None
+        Metrics::Only(request.metrics.iter().cloned().collect())
+    };
+    let (report, rebuilt) = if request.rebuild {
+        let rebuild = Rebuild::begin(billing, store).await?;
+        let report = counters(billing, store, &metrics, settling).await?;
+        tell_of_an_empty_store(&report);
+        let rebuilt = rebuild_all(&rebuild, billing, &report, settling).await;
+        // Whoever comes next waits for a minute if this fails.
+        let ended = rebuild.end().await;
+        let rebuilt = rebuilt?;
+        ended?;
+        (report, Some(rebuilt))
+    } else {
+        let report = counters(billing, store, &metrics, settling).await?;
+        tell_of_an_empty_store(&report);
+        (report, None)
     };
     let settled = match &rebuilt {
         Some(rebuilt) => rebuilt.iter().all(|outcome| outcome.is_settled()),
@@ -150,24 +181,43 @@ async fn report(
     Ok((text, found))
 }
 
-async fn rebuild(
+/// A store that lost everything looks like one that nobody counts in.
+fn tell_of_an_empty_store(report: &CountersReport) {
+    if report.counting == 0 && !report.counters.is_empty() {
+        say(
+            "note: the store has none of these counters; if it is the one that the guarded services use \
+             (--store, --namespace), it has lost them, and --rebuild puts them back",
+        );
+    }
+}
+
+async fn rebuild_all(
+    rebuild: &Rebuild<'_>,
     billing: &Billing,
-    store: &dyn SharedStore,
     report: &CountersReport,
     settling: Duration,
 ) -> Result<Vec<Rebuilt>, ReportError> {
-    if report.has_counters_ahead() && !settling.is_zero() {
-        let minutes = settling.as_secs().div_ceil(60);
-        say(&format!(
-            "note: some counters have more than the records, which may be on their way; they are \
-             looked at again in {minutes} minutes (--settled-before)"
-        ));
-        tokio::time::sleep(settling).await;
-    }
+    let one = async |row| {
+        let context = Context::system("rebuild-counters", billing.clock().now());
+        rebuild.counter(&context, report, row, settling).await
+    };
+    // What is sure is put right before the others are waited for.
     let mut rebuilt = Vec::with_capacity(report.counters.len());
     for row in &report.counters {
-        let context = Context::system("rebuild-counters", billing.clock().now());
-        rebuilt.push(rebuild_counter(billing, store, &context, report, row, settling).await?);
+        rebuilt.push(one(row).await?);
+    }
+    if rebuilt.contains(&Rebuilt::TooEarly) {
+        let minutes = settling.as_secs().div_ceil(60);
+        say(&format!(
+            "note: the records of some counters may be on their way; they are looked at again in \
+             {minutes} minutes (--settled-before)"
+        ));
+        rebuild.wait(settling).await?;
+        for (row, outcome) in report.counters.iter().zip(&mut rebuilt) {
+            if *outcome == Rebuilt::TooEarly {
+                *outcome = one(row).await?;
+            }
+        }
     }
     Ok(rebuilt)
 }

@@ -1,11 +1,15 @@
 //! Opens a store of counters by its URL. Another kind of store is one more scheme here, and a feature.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tiergate_usage::{SharedStore, StoreError};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use tiergate_usage::SharedStore;
 
 /// The schemes that a build may know.
 const KINDS: [&str; 5] = ["sqlite", "postgres", "postgresql", "redis", "rediss"];
@@ -37,16 +41,47 @@ impl fmt::Debug for Url {
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    #[error("there is no store in {}\n    name the file that the guarded services use", .0.display())]
-    Absent(PathBuf),
+    #[cfg(feature = "sqlite")]
+    #[error("a SQLite file has no namespaces\n    leave --namespace out, and name the file")]
+    NoNamespaces,
+    #[cfg(feature = "sqlite")]
     #[error("the store of counters cannot be opened: {0}")]
-    Store(#[from] StoreError),
+    Sqlite(#[from] tiergate_usage::StoreError),
     #[cfg(feature = "postgres")]
-    #[error("the store of counters cannot be opened: {0}")]
+    #[error("the store of counters cannot be opened: {0}\n    {REMEDY}")]
     Postgres(#[from] tiergate_usage::PostgresUsageError),
     #[cfg(feature = "redis")]
-    #[error("the store of counters cannot be opened: {0}")]
+    #[error("the store of counters cannot be opened: {0}\n    {REMEDY}")]
     Redis(#[from] tiergate_usage::RedisConfigError),
+}
+
+/// What to do about a store that cannot be used.
+pub(crate) const REMEDY: &str = "check --store and --namespace, that the store is there, and that this \
+     program may reach and write it";
+
+/// How long a call of the store may take. Longer than for those who serve requests meanwhile.
+const DEADLINE: Duration = Duration::from_secs(8);
+
+/// Reads the address of a store from the command line. Clap by itself would repeat a value that is wrong,
+/// with the password in it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreAddressParser;
+
+impl TypedValueParser for StoreAddressParser {
+    type Value = StoreAddress;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<StoreAddress, clap::Error> {
+        let text = value.to_str().unwrap_or_default();
+        text.parse().map_err(|why| {
+            let told = format!("invalid value for '--store <URL>': {why}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, told).with_cmd(command)
+        })
+    }
 }
 
 impl FromStr for StoreAddress {
@@ -79,27 +114,44 @@ impl FromStr for StoreAddress {
 }
 
 impl StoreAddress {
-    /// Opens the store. A file that is not there is not made: it would be an empty one, and all counters
+    /// Opens the store. One that is not there is not made: it would be an empty one, and all counters
     /// would seem lost.
     ///
     /// # Errors
     ///
-    /// When it is not there or cannot be used.
-    pub(crate) async fn open(&self) -> Result<Arc<dyn SharedStore>, OpenError> {
+    /// When it is not there or cannot be used. Of Redis that is seen with the first call.
+    pub(crate) async fn open(
+        &self,
+        namespace: Option<&str>,
+    ) -> Result<Arc<dyn SharedStore>, OpenError> {
         match self {
             #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) if namespace.is_some() => Err(OpenError::NoNamespaces),
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => {
-                if !path.is_file() {
-                    return Err(OpenError::Absent(path.clone()));
-                }
-                Ok(Arc::new(tiergate_usage::SqliteUsage::open(path).await?))
+                let store = tiergate_usage::SqliteUsage::builder(path)
+                    .when_absent(tiergate_usage::WhenAbsent::Refuse)
+                    .deadline(DEADLINE);
+                Ok(Arc::new(store.open().await?))
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(Url(url)) => {
-                Ok(Arc::new(tiergate_usage::PostgresUsage::connect(url).await?))
+                let mut store = tiergate_usage::PostgresUsage::builder(url)
+                    .when_absent(tiergate_usage::WhenAbsent::Refuse)
+                    .deadline(DEADLINE);
+                if let Some(schema) = namespace {
+                    store = store.schema(schema);
+                }
+                Ok(Arc::new(store.connect().await?))
             }
             #[cfg(feature = "redis")]
-            Self::Redis(Url(url)) => Ok(Arc::new(tiergate_usage::RedisUsage::builder().open(url)?)),
+            Self::Redis(Url(url)) => {
+                let mut store = tiergate_usage::RedisUsage::builder().deadline(DEADLINE);
+                if let Some(prefix) = namespace {
+                    store = store.prefix(prefix);
+                }
+                Ok(Arc::new(store.open(url)?))
+            }
         }
     }
 }

@@ -160,6 +160,8 @@ mod sqlite;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod when_absent;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfigError, RedisStatistics, RedisUsage, RedisUsageBuilder};
@@ -184,6 +186,8 @@ pub use store::{
     Admitted, CounterState, CounterStates, Lowered, Refusal, Refused, Replay, ReservationId,
     ReserveOutcome, Settlement, UsageStore,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use when_absent::WhenAbsent;
 
 #[cfg(test)]
 mod tests {

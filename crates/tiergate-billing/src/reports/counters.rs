@@ -1,24 +1,34 @@
 //! Counters of a store against the ledger, which is the usage records, and putting them right.
 //!
 //! The ledger is behind the counters: usage waits in journals of the services that guard, until it is
-//! delivered. So what says that a counter has too little is sure at once, and what says that it has too
-//! much is only sure when all is delivered that was on its way. The settling time is how long that takes
-//! at most. A counter is lowered only if neither it nor the ledger has moved for so long.
+//! delivered. The settling time is how long that takes at most. So it depends on the counter when a
+//! difference is sure:
+//!
+//! * A quota only grows. That it has too little is sure at once. That it has too much is sure of what it
+//!   had a settling time ago and the ledger has not heard of by now; what was counted since may be on
+//!   its way.
+//! * A level rises and falls, and the news of either may be on its way. No difference is sure before
+//!   neither it nor the ledger has moved for a settling time.
+
+mod metrics;
+mod rebuild;
+
+pub use metrics::Metrics;
+pub use rebuild::{Rebuild, Rebuilt};
 
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use tiergate_core::decision::{Knowledge, Standing};
-use tiergate_core::{Catalog, FeatureKind, Meter, Subject, SubjectKind, Window};
-use tiergate_usage::{Adjustment, CounterKey, SharedStore, StoreError, Tally};
+use tiergate_core::{Catalog, Feature, FeatureKind, Meter, Subject, SubjectKind, Window};
+use tiergate_usage::{CounterKey, SharedStore, StoreError, StoreFuture, Tally};
 use tokio::time::timeout;
 
-use crate::change::{Begun, Change, Reply};
 use crate::record::{Time, organization_id, user_id};
 use crate::subscriptions::standing_of;
 use crate::table::usage_ledger::{self, Booked, Question};
 use crate::usage::months;
-use crate::{Billing, BillingError, Context};
+use crate::{Billing, BillingError};
 
 /// How many owners are looked at together.
 const OWNERS: u32 = 100;
@@ -43,7 +53,10 @@ pub struct CountersReport {
     pub at: Time,
     /// How many counters were looked at.
     pub checked: u64,
-    /// How many of them have more than the ledger, which is still growing: usage was recorded within the
+    /// How many of them have any units. If none has, the store has lost them all, or it is another store
+    /// than the one that is counted in.
+    pub counting: u64,
+    /// How many of them differ from the ledger in a way that may pass: usage was recorded within the
     /// settling time, so more may be on its way.
     pub settling: u64,
     /// How many are not in step, but not listed, because there are so many.
@@ -55,12 +68,6 @@ pub struct CountersReport {
 impl CountersReport {
     /// The most counters in a report.
     pub const MOST: usize = 10_000;
-
-    /// Whether a counter has more than the ledger, so that [`rebuild_counter`] has to wait.
-    #[must_use]
-    pub fn has_counters_ahead(&self) -> bool {
-        self.counters.iter().any(|row| row.difference < 0)
-    }
 }
 
 /// A counter that is not in step with the ledger.
@@ -92,30 +99,6 @@ pub struct CounterRow {
     place: Place,
 }
 
-/// What became of a counter that was not in step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase", tag = "outcome", content = "units")]
-pub enum Rebuilt {
-    /// So many units were added.
-    Raised(u64),
-    /// So many units were taken off.
-    Lowered(u64),
-    /// It came into step by itself.
-    InStep,
-    /// It has more than the ledger, and one of them has moved since the report: it is left as it is.
-    Moved,
-    /// It has more than the ledger, and the settling time has not passed since the report.
-    TooEarly,
-}
-
-impl Rebuilt {
-    /// Whether the counter is in step now.
-    #[must_use]
-    pub fn is_settled(self) -> bool {
-        matches!(self, Self::Raised(_) | Self::Lowered(_) | Self::InStep)
-    }
-}
-
 /// Why counters could not be compared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -129,6 +112,26 @@ pub enum CountersError {
     /// The store gave no answer in time.
     #[error("the usage store did not answer within {} s", PATIENCE.as_secs())]
     StoreTimedOut,
+    /// No counter that could be compared counts a metric that was asked for.
+    #[error("no quota and no gauge counts the metric `{metric}`; there are: {}", .known.join(", "))]
+    UnknownMetric {
+        /// The metric.
+        metric: String,
+        /// All that are counted so.
+        known: Vec<String>,
+    },
+    /// Somebody else rebuilds the counters of this store.
+    #[error(
+        "the counters of this store are being rebuilt by somebody else: wait until that ends, or {} s \
+         if it was broken off",
+        rebuild::RIGHT_FOR.as_secs()
+    )]
+    RebuiltElsewhere,
+    /// The right to rebuild has gone to others, because this process stood still for too long.
+    #[error(
+        "this took so long that others may rebuild the counters of this store by now: begin again"
+    )]
+    RightLost,
 }
 
 impl From<crate::database::DatabaseError> for CountersError {
@@ -155,21 +158,24 @@ struct Place {
     window: Option<Window>,
 }
 
-/// Compares the counters of a store with the ledger, as of now. Changes nothing.
+/// Compares the counters of those metrics in a store with the ledger, as of now. Changes nothing.
 ///
 /// # Errors
 ///
-/// When the database or the store fails.
+/// When the database or the store fails, or when nothing counts a metric that is named.
 pub async fn counters(
     billing: &Billing,
     store: &dyn SharedStore,
+    metrics: &Metrics,
     settling: Duration,
 ) -> Result<CountersReport, CountersError> {
+    metrics.check(&billing.catalog())?;
     let now = billing.now();
     let settled = now.saturating_sub(settling).into();
     let mut report = CountersReport {
         at: now.into(),
         checked: 0,
+        counting: 0,
         settling: 0,
         left_out: 0,
         counters: Vec::new(),
@@ -186,7 +192,7 @@ pub async fn counters(
             after.clone_from(last);
             let mut places = Vec::new();
             for id in owners {
-                places.extend(places_of(billing, Subject::new(kind, id)).await?);
+                places.extend(places_of(billing, metrics, Subject::new(kind, id)).await?);
             }
             for places in places.chunks(QUESTIONS) {
                 compare_all(billing, store, settled, places, &mut report).await?;
@@ -197,47 +203,57 @@ pub async fn counters(
 }
 
 /// The counters of an owner's limits, in the windows that hold now.
-async fn places_of(billing: &Billing, owner: Subject) -> Result<Vec<Place>, BillingError> {
+async fn places_of(
+    billing: &Billing,
+    metrics: &Metrics,
+    owner: Subject,
+) -> Result<Vec<Place>, BillingError> {
     let record = standing_of(billing, &owner).await?;
     let view = record.view();
     let catalog = billing.catalog();
     let known = Knowledge::Subscription(&view);
     let standing = Standing::of(&catalog, &owner, known, billing.policy(), billing.now());
-    Ok(places(&catalog, &standing))
+    Ok(places(&catalog, metrics, &standing))
 }
 
-fn places(catalog: &Catalog, standing: &Standing<'_>) -> Vec<Place> {
+fn places(catalog: &Catalog, metrics: &Metrics, standing: &Standing<'_>) -> Vec<Place> {
     let zone = catalog.time_zone();
-    let place = |(_, feature): (_, &tiergate_core::Feature)| {
-        let FeatureKind::Limit {
-            metric: Some(metric),
-            meter: Some(meter),
-        } = &feature.kind
-        else {
-            return None;
-        };
+    let place = |(metric, meter, feature): (&str, Meter, &Feature)| {
         let window = match meter {
-            Meter::Rate(_) => return None,
-            Meter::Gauge => None,
             Meter::Quota(period) => {
                 let anchor = standing.billing_anchor();
-                Some(Window::of(*period, standing.now(), anchor, zone))
+                Some(Window::of(period, standing.now(), anchor, zone))
             }
+            Meter::Gauge | Meter::Rate(_) => None,
         };
         let owner = standing.subject().clone();
         let span = window.unwrap_or(Window::ALL);
-        Some(Place {
-            key: CounterKey::of_limit(owner.clone(), feature.key.clone(), *meter, window),
+        Place {
+            key: CounterKey::of_limit(owner.clone(), feature.key.clone(), meter, window),
             question: Question {
                 owner,
-                metric: metric.to_string(),
+                metric: metric.to_owned(),
                 window: span,
                 months: months(span, zone),
             },
             window,
-        })
+        }
     };
-    catalog.features().filter_map(place).collect()
+    let counted = counted(catalog).filter(|(metric, ..)| metrics.include(metric));
+    counted.map(place).collect()
+}
+
+/// The metrics that can be compared, each with what counts it.
+fn counted(catalog: &Catalog) -> impl Iterator<Item = (&str, Meter, &Feature)> {
+    catalog
+        .features()
+        .filter_map(|(_, feature)| match &feature.kind {
+            FeatureKind::Limit {
+                metric: Some(metric),
+                meter: Some(meter @ (Meter::Gauge | Meter::Quota(_))),
+            } => Some((&**metric, *meter, feature)),
+            _ => None,
+        })
 }
 
 async fn compare_all(
@@ -252,7 +268,7 @@ async fn compare_all(
     let mut read = billing.database().read().await?;
     let booked = usage_ledger::booked(&mut read, &questions).await?;
     drop(read);
-    let tallies = stream::iter(places).map(|place| tally(store, &place.key));
+    let tallies = stream::iter(places).map(|place| answer(store.tally(&place.key)));
     let mut tallies = tallies.buffered(AT_ONCE);
     for (place, booked) in places.iter().zip(booked) {
         let Some(tally) = tallies.next().await else {
@@ -266,12 +282,15 @@ async fn compare_all(
 
 impl CountersReport {
     fn add(&mut self, place: &Place, tally: Tally, booked: Booked, settled: Time) {
-        let difference = match compare(tally, booked.total) {
+        self.counting += u64::from(tally != Tally::default());
+        let verdict = compare(tally, booked.total);
+        let moves = booked.latest.is_some_and(|latest| latest > settled);
+        if moves && place.has_to_settle(verdict) {
+            self.settling += 1;
+            return;
+        }
+        let difference = match verdict {
             Verdict::InStep => return,
-            Verdict::Ahead(_) if booked.latest.is_some_and(|latest| latest > settled) => {
-                self.settling += 1;
-                return;
-            }
             Verdict::Behind(units) => i64::try_from(units).unwrap_or(i64::MAX),
             Verdict::Ahead(units) => i64::try_from(units).map_or(i64::MIN, |units| -units),
         };
@@ -295,6 +314,18 @@ impl CountersReport {
     }
 }
 
+impl Place {
+    /// Whether a difference may be only one of time.
+    fn has_to_settle(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::InStep => false,
+            // What lowers a level may be on its way to the ledger. A quota has no such thing.
+            Verdict::Behind(_) => self.window.is_none(),
+            Verdict::Ahead(_) => true,
+        }
+    }
+}
+
 /// How a counter stands to the ledger. A level that is recorded below zero is none.
 fn compare(tally: Tally, ledger: i64) -> Verdict {
     let ledger = u64::try_from(ledger).unwrap_or(0);
@@ -308,84 +339,10 @@ fn compare(tally: Tally, ledger: i64) -> Verdict {
     }
 }
 
-async fn tally(store: &dyn SharedStore, key: &CounterKey) -> Result<Tally, CountersError> {
-    let answer = timeout(PATIENCE, store.tally(key)).await;
+/// What the store answers, if it does so in time.
+async fn answer<T>(asked: StoreFuture<Result<T, StoreError>>) -> Result<T, CountersError> {
+    let answer = timeout(PATIENCE, asked).await;
     Ok(answer.map_err(|_| CountersError::StoreTimedOut)??)
-}
-
-/// Puts a counter of a report right, by a difference, so that what is committed meanwhile is kept.
-///
-/// Both sides are read again before. A counter that lacks units gets them at once. One that has too many
-/// is lowered only when the settling time has passed since the report, and neither it nor the ledger has
-/// moved in that time. The audit log has an entry before anything is changed. Two rebuilds of one store
-/// must not run at once: both would add what is missing.
-///
-/// Dropped before it ends, it may have written the entry and not changed the counter.
-///
-/// # Errors
-///
-/// When the database or the store fails. If it is the store that does not answer to the change itself,
-/// the change may have been made; a new report tells.
-pub async fn rebuild_counter(
-    billing: &Billing,
-    store: &dyn SharedStore,
-    context: &Context,
-    report: &CountersReport,
-    row: &CounterRow,
-    settling: Duration,
-) -> Result<Rebuilt, CountersError> {
-    let Place { key, question, .. } = &row.place;
-    let mut read = billing.database().read().await?;
-    let asked = std::slice::from_ref(question);
-    let booked = usage_ledger::booked(&mut read, asked).await?;
-    drop(read);
-    let ledger = booked.first().copied().unwrap_or_default().total;
-    let now = tally(store, key).await?;
-    let (adjustment, outcome) = match compare(now, ledger) {
-        Verdict::InStep => return Ok(Rebuilt::InStep),
-        Verdict::Behind(units) => (Adjustment::Raise(units), Rebuilt::Raised(units)),
-        Verdict::Ahead(_) if now.committed() != row.committed || ledger != row.ledger => {
-            return Ok(Rebuilt::Moved);
-        }
-        Verdict::Ahead(_) if billing.now() < report.at.0.saturating_add(settling) => {
-            return Ok(Rebuilt::TooEarly);
-        }
-        Verdict::Ahead(units) => (Adjustment::Lower(units), Rebuilt::Lowered(units)),
-    };
-    write_down(billing, context, row, (now, ledger), outcome).await?;
-    let adjusted = timeout(PATIENCE, store.adjust(key, adjustment)).await;
-    adjusted.map_err(|_| CountersError::StoreTimedOut)??;
-    Ok(outcome)
-}
-
-async fn write_down(
-    billing: &Billing,
-    context: &Context,
-    row: &CounterRow,
-    (tally, ledger): (Tally, i64),
-    outcome: Rebuilt,
-) -> Result<(), BillingError> {
-    let owner = &row.place.question.owner;
-    let Begun::Fresh(mut change) = Change::begin(billing, context, owner).await? else {
-        return Err(BillingError::KeyReused);
-    };
-    let name = format!("{owner}/{}", row.feature);
-    let before = serde_json::json!({
-        "committed": tally.committed(), "open": tally.open(), "ledger": ledger,
-        "windowStart": row.window_start, "windowEnd": row.window_end,
-    });
-    let reason = Some("the ledger says otherwise");
-    change
-        .audit(
-            "counter.adjusted",
-            ("counter", name),
-            Some(&before),
-            Some(&outcome),
-            reason,
-        )
-        .await?;
-    change.finish(Reply::done(&())).await?;
-    Ok(())
 }
 
 #[cfg(test)]

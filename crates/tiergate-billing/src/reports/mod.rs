@@ -39,7 +39,9 @@ mod rounding;
 mod usage;
 
 pub use churn::{Churn, ChurnOfTier, Days, churn};
-pub use counters::{CounterRow, CountersError, CountersReport, Rebuilt, counters, rebuild_counter};
+pub use counters::{
+    CounterRow, CountersError, CountersReport, Metrics, Rebuild, Rebuilt, counters,
+};
 pub use distribution::{Distribution, StatusCount, TierCount, distribution};
 pub use mrr::{Mrr, MrrOfTier, UnpricedTier, mrr};
 pub use revenue::{Revenue, RevenueOfTier, RevenueTotal, revenue};

@@ -82,12 +82,38 @@ macro_rules! columns {
 const NEXT_NUMBER: &str = "INSERT INTO invoice_numbers (month, last) VALUES ($1, 1) \
      ON CONFLICT (month) DO UPDATE SET last = invoice_numbers.last + 1 RETURNING last";
 
-const INSERT: &str = concat!(
-    "INSERT INTO invoices (",
-    columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-     $19, $20, $21, $22, $23, $24)"
-);
+/// A statement that writes, with what can change of a record bound to `$1` and on, as [`INSERT`] and
+/// [`UPDATE`] have it.
+macro_rules! bound {
+    ($statement:ident, $record:ident) => {
+        sqlx::query($statement)
+            .bind($record.id.uuid())
+            .bind(&$record.stripe_invoice_id)
+            .bind(&$record.tier)
+            .bind($record.status.as_str())
+            .bind($record.subtotal.amount)
+            .bind($record.tax.amount)
+            .bind($record.discount.amount)
+            .bind($record.total.amount)
+            .bind($record.refunded.amount)
+            .bind(&$record.total.currency)
+            .bind($record.period_start)
+            .bind($record.period_end)
+            .bind($record.due_at)
+            .bind($record.paid_at)
+            .bind($record.attempted_at)
+            .bind($record.next_attempt_at)
+            .bind($record.attempts)
+            .bind(Json(&$record.lines))
+            .bind(Json(&$record.metadata))
+    };
+}
+
+const INSERT: &str = "INSERT INTO invoices (id, stripe_invoice_id, tier, status, subtotal, tax, \
+     discount, total, refunded, currency, period_start, period_end, due_at, paid_at, attempted_at, \
+     next_attempt_at, attempts, lines, metadata, subscription_id, number, version, created_at, \
+     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20, $21, $22, $23, $24)";
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM invoices WHERE id = $1");
 
@@ -169,28 +195,9 @@ pub(crate) async fn insert_record(
     mut record: InvoiceRecord,
 ) -> Result<InvoiceRecord, BillingError> {
     record.number = next_number(write, record.created_at).await?;
-    on!(write, connection => sqlx::query(INSERT)
-        .bind(record.id.uuid())
+    on!(write, connection => bound!(INSERT, record)
         .bind(record.subscription_id.uuid())
         .bind(&record.number)
-        .bind(&record.stripe_invoice_id)
-        .bind(&record.tier)
-        .bind(record.status.as_str())
-        .bind(record.subtotal.amount)
-        .bind(record.tax.amount)
-        .bind(record.discount.amount)
-        .bind(record.total.amount)
-        .bind(record.refunded.amount)
-        .bind(&record.total.currency)
-        .bind(record.period_start)
-        .bind(record.period_end)
-        .bind(record.due_at)
-        .bind(record.paid_at)
-        .bind(record.attempted_at)
-        .bind(record.next_attempt_at)
-        .bind(record.attempts)
-        .bind(Json(&record.lines))
-        .bind(Json(&record.metadata))
         .bind(record.version)
         .bind(record.created_at)
         .bind(record.updated_at)
@@ -275,26 +282,7 @@ pub(crate) async fn update(
     mut record: InvoiceRecord,
     now: Time,
 ) -> Result<InvoiceRecord, BillingError> {
-    let changed = on!(write, connection => sqlx::query(UPDATE)
-        .bind(record.id.uuid())
-        .bind(&record.stripe_invoice_id)
-        .bind(&record.tier)
-        .bind(record.status.as_str())
-        .bind(record.subtotal.amount)
-        .bind(record.tax.amount)
-        .bind(record.discount.amount)
-        .bind(record.total.amount)
-        .bind(record.refunded.amount)
-        .bind(&record.total.currency)
-        .bind(record.period_start)
-        .bind(record.period_end)
-        .bind(record.due_at)
-        .bind(record.paid_at)
-        .bind(record.attempted_at)
-        .bind(record.next_attempt_at)
-        .bind(record.attempts)
-        .bind(Json(&record.lines))
-        .bind(Json(&record.metadata))
+    let changed = on!(write, connection => bound!(UPDATE, record)
         .bind(now)
         .bind(record.version)
         .execute(connection)

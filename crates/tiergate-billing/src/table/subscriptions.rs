@@ -141,19 +141,47 @@ const BY_STRIPE_ID: &str = concat!(
     " FROM subscriptions WHERE stripe_subscription_id = $1"
 );
 
-const INSERT: &str = concat!(
-    "INSERT INTO subscriptions (",
-    columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-     $19, $20, $21, $22, $23, $24, $25)"
-);
+/// A statement that writes, with what can change of a record bound to `$1` and on, as [`INSERT`] and
+/// [`UPDATE`] have it.
+macro_rules! bound {
+    ($statement:ident, $id:ident, $record:ident, $pending:ident) => {
+        sqlx::query($statement)
+            .bind($id.uuid())
+            .bind(&$record.tier)
+            .bind(&$record.status)
+            .bind($record.billing_cycle.map(BillingCycle::as_str))
+            .bind($record.provider.as_str())
+            .bind(&$record.stripe_customer_id)
+            .bind(&$record.stripe_subscription_id)
+            .bind($record.current_period_start)
+            .bind($record.current_period_end)
+            .bind($record.cancel_at_period_end)
+            .bind($record.canceled_at)
+            .bind($record.trial_start)
+            .bind($record.trial_end)
+            .bind($record.seats.map(i64::from))
+            .bind(i64::from($record.discount_basis_points))
+            .bind($pending.tier)
+            .bind($pending.billing_cycle.map(BillingCycle::as_str))
+            .bind($pending.seats.map(i64::from))
+            .bind(Json(&$record.metadata))
+            .bind($record.billing_anchor)
+    };
+}
+
+const INSERT: &str = "INSERT INTO subscriptions (id, tier, status, billing_cycle, provider, \
+     stripe_customer_id, stripe_subscription_id, period_start, period_end, cancel_at_period_end, \
+     canceled_at, trial_start, trial_end, seats, discount, pending_tier, pending_cycle, \
+     pending_seats, metadata, billing_anchor, user_id, organization_id, version, created_at, \
+     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20, $21, $22, $23, $24, $25)";
 
 const UPDATE: &str = "UPDATE subscriptions SET tier = $2, status = $3, billing_cycle = $4, \
      provider = $5, stripe_customer_id = $6, stripe_subscription_id = $7, period_start = $8, \
      period_end = $9, cancel_at_period_end = $10, canceled_at = $11, trial_start = $12, \
      trial_end = $13, seats = $14, discount = $15, pending_tier = $16, pending_cycle = $17, \
-     pending_seats = $18, metadata = $19, updated_at = $20, billing_anchor = $22, \
-     version = version + 1 WHERE id = $1 AND version = $21";
+     pending_seats = $18, metadata = $19, billing_anchor = $20, updated_at = $21, \
+     version = version + 1 WHERE id = $1 AND version = $22";
 
 const HAD_TRIAL: &str = "SELECT COUNT(*) FROM subscriptions \
      WHERE (user_id = $1 OR organization_id = $2) AND trial_start IS NOT NULL";
@@ -342,32 +370,12 @@ pub(crate) async fn insert(
     record.id = Some(id);
     record.version = highest_version(write, &record.owner()).await? + 1;
     let pending = record.pending.clone().unwrap_or_default();
-    let inserted = on!(write, connection => sqlx::query(INSERT)
-        .bind(id.uuid())
+    let inserted = on!(write, connection => bound!(INSERT, id, record, pending)
         .bind(&record.user_id)
         .bind(&record.organization_id)
-        .bind(&record.tier)
-        .bind(&record.status)
-        .bind(record.billing_cycle.map(BillingCycle::as_str))
-        .bind(record.provider.as_str())
-        .bind(&record.stripe_customer_id)
-        .bind(&record.stripe_subscription_id)
-        .bind(record.current_period_start)
-        .bind(record.current_period_end)
-        .bind(record.cancel_at_period_end)
-        .bind(record.canceled_at)
-        .bind(record.trial_start)
-        .bind(record.trial_end)
-        .bind(record.seats.map(i64::from))
-        .bind(i64::from(record.discount_basis_points))
-        .bind(pending.tier)
-        .bind(pending.billing_cycle.map(BillingCycle::as_str))
-        .bind(pending.seats.map(i64::from))
-        .bind(Json(&record.metadata))
         .bind(record.version)
         .bind(record.created_at)
         .bind(record.updated_at)
-        .bind(record.billing_anchor)
         .execute(connection)
         .await
         .map(drop)
@@ -402,29 +410,9 @@ pub(crate) async fn update(
         return Err(BillingError::NotFound("subscription"));
     };
     let pending = record.pending.clone().unwrap_or_default();
-    let changed = on!(write, connection => sqlx::query(UPDATE)
-        .bind(id.uuid())
-        .bind(&record.tier)
-        .bind(&record.status)
-        .bind(record.billing_cycle.map(BillingCycle::as_str))
-        .bind(record.provider.as_str())
-        .bind(&record.stripe_customer_id)
-        .bind(&record.stripe_subscription_id)
-        .bind(record.current_period_start)
-        .bind(record.current_period_end)
-        .bind(record.cancel_at_period_end)
-        .bind(record.canceled_at)
-        .bind(record.trial_start)
-        .bind(record.trial_end)
-        .bind(record.seats.map(i64::from))
-        .bind(i64::from(record.discount_basis_points))
-        .bind(pending.tier)
-        .bind(pending.billing_cycle.map(BillingCycle::as_str))
-        .bind(pending.seats.map(i64::from))
-        .bind(Json(&record.metadata))
+    let changed = on!(write, connection => bound!(UPDATE, id, record, pending)
         .bind(now)
         .bind(record.version)
-        .bind(record.billing_anchor)
         .execute(connection)
         .await?
         .rows_affected());

@@ -13,6 +13,7 @@ use super::moment::Time;
 use super::pool::{Mode, Pool};
 use super::schema::{self, SchemaName, Statements};
 use super::{address, setup};
+use crate::WhenAbsent;
 
 /// Within which time each call is answered, unless another is set.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -55,6 +56,7 @@ pub enum Pooler {
 pub struct PostgresUsageBuilder {
     url: String,
     schema: String,
+    when_absent: WhenAbsent,
     connections: usize,
     most_waiting: usize,
     deadline: Duration,
@@ -67,6 +69,7 @@ impl PostgresUsageBuilder {
         Self {
             url: url.to_owned(),
             schema: schema::DEFAULT.to_owned(),
+            when_absent: WhenAbsent::default(),
             connections: CONNECTIONS,
             most_waiting: MOST_WAITING,
             deadline: DEADLINE,
@@ -79,6 +82,12 @@ impl PostgresUsageBuilder {
     /// share the database and the schema.
     pub fn schema(mut self, name: &str) -> Self {
         name.clone_into(&mut self.schema);
+        self
+    }
+
+    /// Does so when the schema is not there; unless set, it is made.
+    pub fn when_absent(mut self, when_absent: WhenAbsent) -> Self {
+        self.when_absent = when_absent;
         self
     }
 
@@ -116,12 +125,13 @@ impl PostgresUsageBuilder {
         self
     }
 
-    /// The store, once its schema is there: it is made if it is not.
+    /// The store, once its schema is there: it is made if it is not, unless
+    /// [`when_absent`](Self::when_absent) says otherwise.
     ///
     /// # Errors
     ///
     /// When the URL or a name is no such thing, when the database does not answer within 30 s, when the
-    /// schema is missing and the role may not make it, or when it is of another version.
+    /// schema is missing and may not be made, or when it is of another version.
     ///
     /// # Cancellation
     ///
@@ -130,7 +140,7 @@ impl PostgresUsageBuilder {
         let schema = SchemaName::new(&self.schema)?;
         // The driver's default for floating-point numbers is a setting that poolers refuse.
         let options = address::parse(&self.url)?.extra_float_digits(None);
-        setup::prepare(&options, &schema).await?;
+        setup::prepare(&options, &schema, self.when_absent).await?;
         let (options, mode) = self.sessions(options);
         let pool = Pool::new(
             options,
@@ -192,6 +202,7 @@ impl fmt::Debug for PostgresUsageBuilder {
         // Not the URL, which may have a password.
         f.debug_struct("PostgresUsageBuilder")
             .field("schema", &self.schema)
+            .field("when_absent", &self.when_absent)
             .field("connections", &self.connections)
             .field("most_waiting", &self.most_waiting)
             .field("deadline", &self.deadline)

@@ -37,6 +37,15 @@ pub enum PostgresUsageError {
         /// What PostgreSQL said.
         detail: String,
     },
+    /// The schema is not there, and was not to be made.
+    #[error(
+        "there are no counters in the schema `{schema}`: name the database, and the schema, that those \
+         who count use"
+    )]
+    Absent {
+        /// The name of the schema.
+        schema: String,
+    },
     /// The schema was made by another version of this program.
     #[error(
         "the schema `{schema}` has version {found}, and this program knows version {known}: run a \

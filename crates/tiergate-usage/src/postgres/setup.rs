@@ -9,16 +9,19 @@ use super::error::PostgresUsageError;
 use super::fault::{Fault, Remedy};
 use super::observe;
 use super::schema::{SchemaName, VERSION};
+use crate::WhenAbsent;
 
 /// How long all of it may take, waiting for another program that does the same included.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Sees to it that the schema is there, in the version that this program knows.
+/// Sees to it that the schema is there, in the version that this program knows, if it may be made.
 pub(super) async fn prepare(
     options: &PgConnectOptions,
     schema: &SchemaName,
+    when_absent: WhenAbsent,
 ) -> Result<(), PostgresUsageError> {
-    match tokio::time::timeout(DEADLINE, connect_and_prepare(options, schema)).await {
+    let prepared = connect_and_prepare(options, schema, when_absent);
+    match tokio::time::timeout(DEADLINE, prepared).await {
         Ok(result) => result,
         Err(_) => Err(PostgresUsageError::Unavailable(format!(
             "no answer within {DEADLINE:?}"
@@ -29,6 +32,7 @@ pub(super) async fn prepare(
 async fn connect_and_prepare(
     options: &PgConnectOptions,
     schema: &SchemaName,
+    when_absent: WhenAbsent,
 ) -> Result<(), PostgresUsageError> {
     let mut connection = options.connect().await.map_err(|error| match error {
         Error::Tls(told) => PostgresUsageError::Encryption(told.to_string()),
@@ -43,6 +47,11 @@ async fn connect_and_prepare(
         return Err(PostgresUsageError::Encoding(encoding));
     }
     let result = match version(&mut connection, schema).await {
+        Ok(None) if when_absent == WhenAbsent::Refuse => {
+            return Err(PostgresUsageError::Absent {
+                schema: schema.as_str().to_owned(),
+            });
+        }
         Ok(None) => make(&mut connection, schema).await,
         found => found,
     };

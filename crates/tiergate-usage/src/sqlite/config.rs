@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tiergate_clock::{Clock, SystemClock};
 
-use crate::StoreError;
+use crate::{StoreError, WhenAbsent};
 
 use super::SqliteUsage;
 use super::file::Place;
@@ -56,6 +56,7 @@ pub enum Durability {
 #[must_use = "a builder opens nothing until `open` is called"]
 pub struct SqliteUsageBuilder {
     pub(super) place: Place,
+    pub(super) when_absent: WhenAbsent,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) deadline: Duration,
     pub(super) max_waiting: usize,
@@ -69,6 +70,7 @@ impl SqliteUsageBuilder {
                 path,
                 durability: Durability::default(),
             },
+            when_absent: WhenAbsent::default(),
             clock: Arc::new(SystemClock::new()),
             deadline: DEFAULT_DEADLINE,
             max_waiting: DEFAULT_WAITING,
@@ -78,6 +80,12 @@ impl SqliteUsageBuilder {
                 keys: DEFAULT_BOUND,
             },
         }
+    }
+
+    /// Does so when the file, or the tables in it, are not there; unless set, they are made.
+    pub fn when_absent(mut self, when_absent: WhenAbsent) -> Self {
+        self.when_absent = when_absent;
+        self
     }
 
     /// Takes the time from `clock` instead of the machine. All who share a file should have the same.
@@ -126,12 +134,13 @@ impl SqliteUsageBuilder {
         self
     }
 
-    /// Opens the file, and makes it if it is not there. Its folder has to be there.
+    /// Opens the file, and makes it if it is not there, unless [`when_absent`](Self::when_absent) says
+    /// otherwise. Its folder has to be there.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::StoreErrorKind::Unavailable) when the file cannot be opened or is locked
-    /// for ten seconds, [`Internal`](crate::StoreErrorKind::Internal) when it is no database, when
+    /// [`Unavailable`](crate::StoreErrorKind::Unavailable) when the file cannot be opened, is locked
+    /// for ten seconds, or is not there and may not be made; [`Internal`](crate::StoreErrorKind::Internal) when it is no database, when
     /// its tables are of a version that this program does not know, or when it cannot have a
     /// write-ahead log. The detail names the file.
     pub async fn open(self) -> Result<SqliteUsage, StoreError> {

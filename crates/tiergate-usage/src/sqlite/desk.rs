@@ -7,11 +7,11 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{StoreError, StoreErrorKind, observe};
+use crate::{StoreError, StoreErrorKind, WhenAbsent, observe};
 
 use super::config::SqliteUsageBuilder;
 use super::fault::{Cause, Fault};
-use super::file::{File, Missing, Place};
+use super::file::{self, File, Missing, Place};
 use super::id::Names;
 use super::operation::{Asked, Operation};
 use super::statistics::{Counts, add};
@@ -60,7 +60,7 @@ impl Desk {
         };
         let thread = std::thread::Builder::new().name("tiergate-usage".to_owned());
         thread
-            .spawn(move || live(writer, messages, opened))
+            .spawn(move || live(writer, builder.when_absent, messages, opened))
             .map_err(no_thread)?;
         let runtime = is_open.await.map_err(|_| ended())??;
         Ok(Self {
@@ -130,6 +130,7 @@ impl Desk {
 /// The life of the thread.
 fn live(
     mut writer: Writer,
+    when_absent: WhenAbsent,
     messages: mpsc::Receiver<Message>,
     opened: oneshot::Sender<Result<Handle, StoreError>>,
 ) {
@@ -139,7 +140,7 @@ fn live(
         Err(error) => return drop(opened.send(Err(no_thread(error)))),
     };
     runtime.block_on(async {
-        match open(&writer.place).await {
+        match open(&writer.place, when_absent).await {
             Ok(file) => writer.file = Some(file),
             Err(error) => return drop(opened.send(Err(error))),
         }
@@ -149,11 +150,11 @@ fn live(
 }
 
 /// Opens the file, and waits if others keep it locked.
-async fn open(place: &Place) -> Result<File, StoreError> {
+async fn open(place: &Place, when_absent: WhenAbsent) -> Result<File, StoreError> {
     let mut last: Option<Fault> = None;
     let opening = timeout(OPENING, async {
         loop {
-            match File::open(place, Missing::Make).await {
+            match open_once(place, when_absent).await {
                 Err(fault) if fault.cause() == Cause::Busy => last = Some(fault),
                 result => return result,
             }
@@ -169,6 +170,16 @@ async fn open(place: &Place) -> Result<File, StoreError> {
             },
             |fault| fault.to_error(),
         )),
+    }
+}
+
+async fn open_once(place: &Place, when_absent: WhenAbsent) -> Result<File, Fault> {
+    match when_absent {
+        WhenAbsent::Make => File::open(place, Missing::Make).await,
+        WhenAbsent::Refuse => {
+            file::look(&place.path).await?;
+            File::open(place, Missing::Refuse).await
+        }
     }
 }
 

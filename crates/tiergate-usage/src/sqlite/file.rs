@@ -134,6 +134,32 @@ impl File {
     }
 }
 
+/// Fails unless there is a store in the file, and changes nothing of what is there: it may be somebody
+/// else's.
+pub(super) async fn look(path: &Path) -> Result<(), Fault> {
+    let absent = |what| {
+        let remedy = "name the file that those who count use";
+        Fault::new(StoreErrorKind::Unavailable, path, what, remedy)
+    };
+    if Identity::of(path).is_none() {
+        return Err(absent("is not there"));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(PATIENCE_TO_OPEN)
+        .disable_statement_logging();
+    let of = |error| Fault::of(&error, path);
+    let mut connection = options.connect().await.map_err(of)?;
+    let is_made = schema::is_made(&mut connection).await.map_err(of);
+    // Nothing was written, so nothing is lost if it fails.
+    drop(connection.close().await);
+    if is_made? {
+        Ok(())
+    } else {
+        Err(absent("has no counters of usage in it"))
+    }
+}
+
 pub(super) fn gone(path: &Path) -> Fault {
     let remedy = "bring it back, or end every process that uses it before a new one is made";
     Fault::new(

@@ -71,18 +71,19 @@ INSERT OR IGNORE INTO tiergate_usage_meta VALUES (1, 1, 0, x'', 0, 0, 0);
 COMMIT;
 ";
 
+/// Whether the tables are there.
+pub(super) async fn is_made(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tiergate_usage_meta'",
+    );
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
 /// Makes the tables if they are not there. What the same program, or another process of it, has made
 /// is left alone.
 pub(super) async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), Fault> {
     let of = |error| Fault::of(&error, path);
-    let is_made = sqlx::query(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tiergate_usage_meta'",
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(of)?
-    .is_some();
-    if !is_made {
+    if !is_made(connection).await.map_err(of)? {
         sqlx::raw_sql(CREATE)
             .execute(&mut *connection)
             .await

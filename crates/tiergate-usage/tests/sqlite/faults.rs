@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::Executor;
-use tiergate_usage::{Reserve, SqliteUsage, StoreError, StoreErrorKind, UsageStore};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, Executor, SqliteConnection};
+use tiergate_usage::{Reserve, SqliteUsage, StoreError, StoreErrorKind, UsageStore, WhenAbsent};
 
 use crate::support::{Folder, PATIENCE, TTL, admitted, claim, gauge, used};
 
@@ -45,6 +46,43 @@ async fn a_file_that_another_process_keeps_locked_is_told_and_waited_for() {
         2,
         "what failed was not done"
     );
+}
+
+#[tokio::test]
+async fn who_only_looks_makes_no_file_and_no_tables() {
+    let folder = Folder::new();
+    let look = || {
+        let store = SqliteUsage::builder(folder.file());
+        store.when_absent(WhenAbsent::Refuse).open()
+    };
+    let error = look().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("is not there"), "{error}");
+    assert!(!folder.file().exists());
+
+    // A file of somebody else's stays as it is, its journal included.
+    for others in [&b""[..], &foreign().await] {
+        std::fs::write(folder.file(), others).unwrap();
+        let error = look().await.unwrap_err();
+        assert!(error.to_string().contains("no counters"), "{error}");
+        assert_eq!(std::fs::read(folder.file()).unwrap(), others);
+        std::fs::remove_file(folder.file()).unwrap();
+    }
+    let store = folder.store().await;
+    admitted(&store, &[claim(&gauge(), 3, 100)]).await;
+    assert_eq!(used(&look().await.unwrap(), &gauge()).await, 3);
+}
+
+/// A database without a write-ahead log.
+async fn foreign() -> Vec<u8> {
+    let folder = Folder::new();
+    let options = SqliteConnectOptions::new()
+        .filename(folder.file())
+        .create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    connection.execute("CREATE TABLE other (a)").await.unwrap();
+    connection.close().await.unwrap();
+    std::fs::read(folder.file()).unwrap()
 }
 
 /// An empty file would hand everything out again.

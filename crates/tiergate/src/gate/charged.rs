@@ -21,6 +21,10 @@ use crate::layer::rule::Settled;
 /// [lowered](super::TierGate::lower), and of requests that pass uncounted while the store of usage is
 /// away. What is given back is not told.
 ///
+/// A layer that takes several limits of one metric, such as one for a day and one for a month, tells of
+/// the metric once for each request: the limits count the same usage. If they have different costs, it is
+/// the highest. Two layers know nothing of each other, and each tells.
+///
 /// It is called in the middle of a request, before the answer goes out: it must neither block nor
 /// fail. `UsageRecorder`, of the feature `recorder`, takes note at once and delivers later.
 pub trait RecordUsage: Send + Sync + 'static {
@@ -40,13 +44,14 @@ impl<R: RecordUsage + ?Sized> RecordUsage for Arc<R> {
 pub struct Charged<'a> {
     /// Who used them.
     pub subject: &'a Subject,
-    /// The key of the feature that limits them.
+    /// The key of the feature that limits them; of several, that of the first with so many units.
     pub feature: &'a str,
     /// The key of the metric that they are units of. Features without one are not told of.
     pub metric: &'a str,
     /// How many; below zero when a gauge was lowered.
     pub quantity: i64,
-    /// The time of charging.
+    /// When the units were asked for: they count in the windows of that time, also when the operation
+    /// ended in the next ones. Of a gauge that was lowered, when that was.
     pub at: Timestamp,
     /// What the operation is known by, if it came with a key: it is charged once for each key, and
     /// may be told of several times.
@@ -75,6 +80,8 @@ pub(super) struct Account {
     pub(super) subject: Subject,
     pub(super) catalog: Arc<Catalog>,
     pub(super) idempotency_key: Option<IdempotencyKey>,
+    /// When the units were asked for.
+    pub(super) at: Timestamp,
 }
 
 /// What a request is charged, kept where somebody wants to hear of it.
@@ -91,12 +98,48 @@ impl Listeners {
     }
 }
 
+impl Account {
+    /// The key of a limit, and that of its metric, if it has one.
+    fn metric(&self, limit: LimitId) -> Option<(&str, &str)> {
+        let feature = self.catalog.feature(limit.feature()).ok()?;
+        match &feature.kind {
+            FeatureKind::Limit {
+                metric: Some(metric),
+                ..
+            } => Some((&feature.key, metric)),
+            _ => None,
+        }
+    }
+}
+
+impl Bill {
+    /// How much of each metric was used, with the limit that counted it.
+    fn quantities(&self) -> SmallVec<[(LimitId, u64); MAX_CLAIMS]> {
+        let mut quantities = SmallVec::<[(&str, LimitId, u64); MAX_CLAIMS]>::new();
+        for (item, units) in self.items.iter().zip(&self.units) {
+            let Some((_, metric)) = self.account.metric(item.limit) else {
+                continue;
+            };
+            match quantities.iter_mut().find(|known| known.0 == metric) {
+                Some(known) if known.2 >= *units => {}
+                Some(known) => *known = (metric, item.limit, *units),
+                None => quantities.push((metric, item.limit, *units)),
+            }
+        }
+        let quantities = quantities.into_iter();
+        quantities.map(|(_, limit, units)| (limit, units)).collect()
+    }
+}
+
 impl TierGate {
     /// Tells of all that a request was charged.
     pub(super) fn charge(&self, bill: Option<Bill>) {
         let Some(bill) = bill else { return };
         for (item, units) in bill.items.iter().zip(&bill.units) {
-            self.charged(&bill.account, item, *units);
+            self.watch(&bill.account, item, *units);
+        }
+        for (limit, units) in bill.quantities() {
+            self.tell_charged(&bill.account, limit, units);
         }
     }
 
@@ -124,10 +167,19 @@ impl TierGate {
 
     /// Tells of units that a request or an operation was charged.
     pub(super) fn charged(&self, account: &Account, item: &Item, units: u64) {
+        self.tell_charged(account, item.limit, units);
+        self.watch(account, item, units);
+    }
+
+    fn tell_charged(&self, account: &Account, limit: LimitId, units: u64) {
         if units > 0 {
             let quantity = i64::try_from(units).unwrap_or(i64::MAX);
-            self.tell(account, item.limit, quantity);
+            self.tell(account, limit, quantity);
         }
+    }
+
+    /// Looks whether usage has reached a threshold.
+    fn watch(&self, account: &Account, item: &Item, units: u64) {
         if let (Some(alerts), Some(state)) = (&self.inner.listeners.alerts, item.state) {
             let key = super::metering::counter_key(&account.subject, &item.allowance);
             // More or less may have been used than was reserved, and counted in the state.
@@ -153,6 +205,7 @@ impl TierGate {
             subject: key.subject().clone(),
             catalog: self.catalog(),
             idempotency_key: None,
+            at: self.clock().now(),
         };
         let quantity = i64::try_from(units).map_or(i64::MIN, |units| -units);
         self.tell(&account, limit, quantity);
@@ -162,22 +215,15 @@ impl TierGate {
         let Some(recorder) = &self.inner.listeners.recorder else {
             return;
         };
-        let Ok(feature) = account.catalog.feature(limit.feature()) else {
-            return;
-        };
-        let FeatureKind::Limit {
-            metric: Some(metric),
-            ..
-        } = &feature.kind
-        else {
+        let Some((feature, metric)) = account.metric(limit) else {
             return;
         };
         recorder.record(&Charged {
             subject: &account.subject,
-            feature: &feature.key,
+            feature,
             metric,
             quantity,
-            at: self.clock().now(),
+            at: account.at,
             idempotency_key: account.idempotency_key.as_ref(),
         });
     }

@@ -108,6 +108,7 @@ impl TierGate {
             subject: inquiry.subject.clone(),
             catalog: Arc::clone(&inquiry.catalog),
             idempotency_key: idempotency_key.cloned(),
+            at: standing.now(),
         });
         let counting = Counting {
             grant,

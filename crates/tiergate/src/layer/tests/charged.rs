@@ -3,14 +3,17 @@
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, StatusCode};
+use tiergate_clock::Clock as _;
 
 use super::support::{
     Act, Body, FLOWS, SMS, STORAGE, ScriptedUsage, app, by, ok_app, send, status,
 };
-use crate::Access;
 use crate::gate::{Charged, RecordUsage, StoreOutage};
+use crate::request::RequestHead;
 use crate::testing::TestGate;
+use crate::time::Timestamp;
 use crate::usage::{IdempotencyKey, StoreErrorKind};
+use crate::{Access, Catalog};
 
 /// Metric, quantity and key.
 type One = (String, i64, Option<String>);
@@ -79,6 +82,76 @@ async fn the_quantity_is_the_one_that_the_handler_set() {
     });
     send(&app, by("ada")).await;
     assert_eq!(told.quantities(), one("sms_messages", 7));
+}
+
+/// Who bills finds it in the window in which it was counted.
+#[tokio::test]
+async fn what_ends_in_the_next_window_is_told_as_of_when_it_was_asked_for() {
+    let told = Arc::<Mutex<Vec<_>>>::default();
+    let times = Arc::clone(&told);
+    let record = Times(times);
+    let (test, _usage) = ScriptedUsage::gate_with(|builder| builder.record_usage(record));
+    let began = test.clock().now();
+    let layer = test.gate().check_usage_limit(FLOWS).unwrap();
+    let clock = test.clock().clone();
+    let slow = app(&layer, move |_| {
+        clock.advance(super::support::seconds(40 * 24 * 3_600));
+        async { Response::default() }
+    });
+    send(&slow, by("ada")).await;
+    assert_eq!(*told.lock().unwrap(), [began]);
+}
+
+/// When everything was charged.
+struct Times(Arc<Mutex<Vec<Timestamp>>>);
+
+impl RecordUsage for Times {
+    fn record(&self, charged: &Charged<'_>) {
+        self.0.lock().unwrap().push(charged.at);
+    }
+}
+
+/// The catalog that comes with tiergate, with two more limits of one of its metrics.
+fn mails() -> Catalog {
+    let mut text = include_str!("../../../feature-flags.yaml").to_owned();
+    for (key, period) in [("mails_daily", "day"), ("mails_monthly", "month")] {
+        text.push_str(&format!(
+            "\n  {key}:\n    name: Mails\n    category: service\n    kind: limit\n    \
+             metric: email_sends\n    counted: quota per {period}\n    tiers: {{ free: 100, pro: 100, \
+             max: 100, premium: 100, team_small: 100, team_growing: 100, team_scale: 100, \
+             enterprise: 100 }}\n"
+        ));
+    }
+    Catalog::from_yaml(&text).unwrap()
+}
+
+#[tokio::test]
+async fn what_several_limits_count_of_one_metric_is_told_once() {
+    let told = Told::default();
+    let recorder = told.clone();
+    let test = TestGate::configured(mails(), |builder| builder.record_usage(recorder));
+    let test = test.user("ada", "pro");
+    let gate = test.gate();
+    let both = || gate.check_usage_limits(["mails_daily", "mails_monthly"]);
+    send(&ok_app(&both().unwrap().cost(3)), by("ada")).await;
+    assert_eq!(told.quantities(), one("email_sends", 3));
+
+    let monthly = gate.check_usage_limit("mails_monthly").unwrap().cost(2);
+    let daily = gate.check_usage_limit("mails_daily").unwrap();
+    send(&ok_app(&daily.and(monthly).unwrap()), by("ada")).await;
+    assert_eq!(told.quantities(), one("email_sends", 2));
+
+    let key = |_: &RequestHead<'_>| IdempotencyKey::new("once").ok();
+    let with_others = gate.check_usage_limits(["mails_monthly", FLOWS, "mails_daily"]);
+    let app = ok_app(&with_others.unwrap().idempotency_key(key));
+    for _ in 0..2 {
+        send(&app, by("ada")).await;
+    }
+    let once = |metric: &str| (metric.to_owned(), 1, Some("once".to_owned()));
+    assert_eq!(
+        told.take(),
+        ["email_sends", "workflow_executions"].map(once)
+    );
 }
 
 #[tokio::test]
