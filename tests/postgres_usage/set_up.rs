@@ -1,7 +1,8 @@
 //! The schema is made once, by whoever may, and never mistaken for another.
 
 use tiergate::usage::{
-    PostgresUsage, PostgresUsageError, Reserve, ReserveOutcome, StoreErrorKind, UsageStore,
+    MissingSchema, PostgresUsage, PostgresUsageError, Reserve, ReserveOutcome, StoreErrorKind,
+    UsageStore,
 };
 use tiergate_tests::Postgres;
 
@@ -88,6 +89,23 @@ async fn an_empty_schema_is_used() {
     place.execute("CREATE SCHEMA @").await;
     let store = place.builder().connect().await.unwrap();
     admitted(&store, &[claim(&gauge("a"), 1, 9)]).await;
+}
+
+#[tokio::test]
+async fn who_only_reads_makes_no_schema() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let reads = || place.builder().missing_schema(MissingSchema::Refuse);
+    let fault = reads().connect().await.unwrap_err();
+    let schema = place.schema.clone();
+    assert_eq!(fault, PostgresUsageError::NoSchema { schema });
+    let made = "SELECT count(*) FROM pg_namespace WHERE nspname = '@'";
+    assert_eq!(place.number(made).await, 0);
+    let store = place.builder().connect().await.unwrap();
+    admitted(&store, &[claim(&gauge("a"), 1, 9)]).await;
+    let reader = reads().connect().await.unwrap();
+    assert_eq!(used(&reader, &gauge("a")).await, 1);
 }
 
 #[tokio::test]

@@ -34,6 +34,18 @@ pub enum Pooler {
     Transaction,
 }
 
+/// What becomes of a schema that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissingSchema {
+    /// It is made, by a role that may.
+    #[default]
+    Make,
+    /// It is an error: for who only reads, and must not take a mistyped name for a store with nothing in
+    /// it.
+    Refuse,
+}
+
 /// Sets up a [`PostgresUsage`].
 ///
 /// ```no_run
@@ -55,6 +67,7 @@ pub enum Pooler {
 pub struct PostgresUsageBuilder {
     url: String,
     schema: String,
+    missing_schema: MissingSchema,
     connections: usize,
     most_waiting: usize,
     deadline: Duration,
@@ -67,6 +80,7 @@ impl PostgresUsageBuilder {
         Self {
             url: url.to_owned(),
             schema: schema::DEFAULT.to_owned(),
+            missing_schema: MissingSchema::Make,
             connections: CONNECTIONS,
             most_waiting: MOST_WAITING,
             deadline: DEADLINE,
@@ -82,14 +96,23 @@ impl PostgresUsageBuilder {
         self
     }
 
-    /// Opens at most this many connections, and one at least; 10 unless set.
-    pub fn connections(mut self, most: usize) -> Self {
-        self.connections = most.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+    /// Makes the schema where it is not there, or refuses to; makes it unless set.
+    pub fn missing_schema(mut self, missing: MissingSchema) -> Self {
+        self.missing_schema = missing;
         self
     }
 
-    /// Lets at most this many calls wait for a connection; 1,024 unless set. Those that come then fail with
+    /// Opens at most this many connections, and one at least; 10 unless set.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// Lets at most this many calls wait for their turn; 1,024 unless set. Those that come then fail with
     /// [`StoreErrorKind::Full`](crate::StoreErrorKind::Full).
+    ///
+    /// Calls that end something are not among them, and never wait behind them: commits, releases, and
+    /// what is told of leases. Of those 16,384 may wait, or this many if it is more.
     pub fn max_waiting(mut self, most: usize) -> Self {
         self.most_waiting = most;
         self
@@ -116,12 +139,14 @@ impl PostgresUsageBuilder {
         self
     }
 
-    /// The store, once its schema is there: it is made if it is not.
+    /// The store, once its schema is there: it is made if it is not, unless
+    /// [`missing_schema`](Self::missing_schema) says otherwise.
     ///
     /// # Errors
     ///
     /// When the URL or a name is no such thing, when the database does not answer within 30 s, when the
-    /// schema is missing and the role may not make it, or when it is of another version.
+    /// schema is missing and must not be made, or the role may not make it, or when it is of another
+    /// version.
     ///
     /// # Cancellation
     ///
@@ -130,21 +155,17 @@ impl PostgresUsageBuilder {
         let schema = SchemaName::new(&self.schema)?;
         // The driver's default for floating-point numbers is a setting that poolers refuse.
         let options = address::parse(&self.url)?.extra_float_digits(None);
-        setup::prepare(&options, &schema).await?;
+        setup::prepare(&options, &schema, self.missing_schema).await?;
         let (options, mode) = self.sessions(options);
-        let pool = Pool::new(
-            options,
-            mode,
-            self.connections,
-            self.most_waiting,
-            self.deadline,
-        );
-        let engine = Engine {
+        let pool = Pool::new(options, mode, self.connections, self.deadline);
+        let statements = Statements::of(&schema);
+        let engine = Engine::new(
             pool,
-            statements: Statements::of(&schema),
-            time: self.time,
-            deadline: self.deadline,
-        };
+            statements,
+            self.time,
+            self.deadline,
+            self.most_waiting,
+        );
         Ok(PostgresUsage {
             engine: Arc::new(engine),
             schema,
@@ -192,6 +213,7 @@ impl fmt::Debug for PostgresUsageBuilder {
         // Not the URL, which may have a password.
         f.debug_struct("PostgresUsageBuilder")
             .field("schema", &self.schema)
+            .field("missing_schema", &self.missing_schema)
             .field("connections", &self.connections)
             .field("most_waiting", &self.most_waiting)
             .field("deadline", &self.deadline)

@@ -37,6 +37,15 @@ pub enum PostgresUsageError {
         /// What PostgreSQL said.
         detail: String,
     },
+    /// The schema is not there, and was not to be made.
+    #[error(
+        "the database has no schema `{schema}` of a store of usage; name the one that the guarding \
+         service counts in, or connect the service first, which makes it"
+    )]
+    NoSchema {
+        /// The name of the schema.
+        schema: String,
+    },
     /// The schema was made by another version of this program.
     #[error(
         "the schema `{schema}` has version {found}, and this program knows version {known}: run a \

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error, PgConnection};
 
+use super::config::MissingSchema;
 use super::error::PostgresUsageError;
 use super::fault::{Fault, Remedy};
 use super::observe;
@@ -17,8 +18,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(super) async fn prepare(
     options: &PgConnectOptions,
     schema: &SchemaName,
+    missing: MissingSchema,
 ) -> Result<(), PostgresUsageError> {
-    match tokio::time::timeout(DEADLINE, connect_and_prepare(options, schema)).await {
+    match tokio::time::timeout(DEADLINE, connect_and_prepare(options, schema, missing)).await {
         Ok(result) => result,
         Err(_) => Err(PostgresUsageError::Unavailable(format!(
             "no answer within {DEADLINE:?}"
@@ -29,6 +31,7 @@ pub(super) async fn prepare(
 async fn connect_and_prepare(
     options: &PgConnectOptions,
     schema: &SchemaName,
+    missing: MissingSchema,
 ) -> Result<(), PostgresUsageError> {
     let mut connection = options.connect().await.map_err(|error| match error {
         Error::Tls(told) => PostgresUsageError::Encryption(told.to_string()),
@@ -42,9 +45,13 @@ async fn connect_and_prepare(
     if encoding != "UTF8" {
         return Err(PostgresUsageError::Encoding(encoding));
     }
-    let result = match version(&mut connection, schema).await {
-        Ok(None) => make(&mut connection, schema).await,
-        found => found,
+    let result = match (version(&mut connection, schema).await, missing) {
+        (Ok(None), MissingSchema::Make) => make(&mut connection, schema).await,
+        (Ok(None), MissingSchema::Refuse) => {
+            let schema = schema.as_str().to_owned();
+            return Err(PostgresUsageError::NoSchema { schema });
+        }
+        (found, _) => found,
     };
     let found = result.map_err(|error| explain(error, schema))?;
     // Whether or not the server hears of it, the connection ends here.
