@@ -101,7 +101,7 @@ use waiting::Later;
 /// |---|---|---|
 /// | all processes are alive | 0 | ≤ (replicas − 1) × block |
 /// | after one was killed, until its leases expire | 0 | also ≤ its blocks |
-/// | after that, until the window ends or the counter is put right | 0 | ≤ `ahead` + the units that it had under way at once |
+/// | after that, until the window ends or the counter is put right | 0 | ≤ `ahead` + the units that it had under way at once, waiting or admitted |
 /// | the store is away | 0; each process commits ≤ `ahead` units more | all else |
 ///
 /// No clock has a part in the first column, and no block's end either: an operation is admitted when the
