@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use tiergate::usage::{
-    CounterKey, CounterWindow, PostgresUsage, Reserve, ReserveOutcome, Settlement, StoreErrorKind,
-    UsageStore,
+    Claim, CounterKey, CounterWindow, PostgresUsage, Reserve, ReserveOutcome, Settlement,
+    StoreErrorKind, UsageStore,
 };
 use tiergate_core::Subject;
 use tiergate_tests::within;
@@ -144,7 +144,7 @@ async fn several_claims_and_names_go_together_unmixed() {
         calls.push(tokio::spawn(async move {
             let one = admitted(&asked, &claims).await;
             let states: Vec<u64> = one.states().iter().map(|state| state.used()).collect();
-            let units: Vec<u64> = claims.iter().map(|claim| claim.units()).collect();
+            let units: Vec<u64> = claims.iter().map(Claim::units).collect();
             let settled = asked.commit(one.id(), &units).await.unwrap();
             assert_eq!(settled, Settlement::Settled);
             (number, states)
