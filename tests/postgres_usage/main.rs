@@ -10,6 +10,7 @@
 )]
 
 mod conformance;
+mod crowd;
 mod cutter;
 mod exactness;
 mod fixture;

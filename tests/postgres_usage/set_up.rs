@@ -91,6 +91,8 @@ async fn who_only_looks_makes_no_schema() {
         schema: place.schema.clone(),
     };
     assert_eq!(look().await.unwrap_err(), absent);
+    let made = "SELECT count(*) FROM pg_namespace WHERE nspname = '@'";
+    assert_eq!(place.number(made).await, 0);
     // Nor does it find one half made.
     place.execute("CREATE SCHEMA @").await;
     assert_eq!(look().await.unwrap_err(), absent);

@@ -171,7 +171,7 @@ async fn more_calls_than_the_bound_fail_at_once() {
             .max_calls(3)
             .deadline(Duration::from_secs(30)),
     );
-    ask(&*store, claim(&gauge("x"), 1, 9)).await.unwrap();
+    let held = ask(&*store, claim(&gauge("x"), 1, 9)).await.unwrap();
     server.pause();
     let mut waiting = Vec::new();
     for _ in 0..3 {
@@ -186,7 +186,16 @@ async fn more_calls_than_the_bound_fail_at_once() {
     .await;
     fault(&store, StoreErrorKind::Full).await;
     assert_eq!(store.statistics().refused_calls, 1);
+    // Whoever has units can end that all the same.
+    let end = tokio::spawn(store.commit(held.id(), &[1]));
+    within("the commit to wait", async {
+        while store.statistics().calls < 4 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     server.resume();
+    assert_eq!(end.await.unwrap().unwrap(), Settlement::Settled);
     for call in waiting {
         assert!(call.await.unwrap());
     }

@@ -14,8 +14,8 @@ use crate::spending::{Check, check};
 /// The longest that the books are waited for: clients may be many at the same time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The server of all scenarios here in which it does not fail. What is written down survives the
-/// processes, which is all that fails there.
+/// The server of all scenarios here in which it does not fail. What it has committed is on the disk, as it
+/// is by default: so it is as slow as it is in earnest.
 static POSTGRES: OnceCell<Option<Postgres>> = OnceCell::const_new();
 
 /// How often they are looked at.
@@ -59,7 +59,7 @@ impl Engine {
                 (format!("sqlite:{}", file.display()), Keep::Folder(folder))
             }
             Kind::Postgres => {
-                let server = POSTGRES.get_or_init(|| Postgres::start(Durability::Memory));
+                let server = POSTGRES.get_or_init(|| Postgres::start(Durability::Disk));
                 let server = server.await.as_ref()?;
                 (server.create_database().await, Keep::Nothing)
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiergate_tests::{Admission, Fleet, Ledger, Replica, Sabotage};
+use tokio::time::Instant;
 
 use crate::engine::{Engine, Kind};
 use crate::spending::{Broken, Check, never_above, nobody_failed, spend_all};
@@ -42,7 +43,6 @@ pub(crate) async fn admits_exactly(
     let ledgers = used_up.map_err(|broken| broken.with(&fleet.said()))?;
     fleet.stop().await;
     for ledger in ledgers {
-        eprintln!("{admission:?}: {}", ledger.all());
         engine.agrees(&replica, &ledger).await?;
     }
     Ok(())
@@ -51,13 +51,17 @@ pub(crate) async fn admits_exactly(
 /// Uses a limit up, as often as is wanted, each time of another account.
 async fn use_up(fleet: &mut Fleet, admission: Admission) -> Result<Vec<Arc<Ledger>>, Broken> {
     let mut ledgers = Vec::new();
-    for _ in 0..number("TIERGATE_ROUNDS").unwrap_or(1) {
+    let rounds = number("TIERGATE_ROUNDS").unwrap_or(1);
+    for round in 1..=rounds {
+        let begin = Instant::now();
         let ledger = fleet.ledger(LIMIT);
         spend_all(fleet, &ledger, IDLE).await?;
         // Nobody gets in any more, at any of them.
         fleet.wave(&[&ledger]).await;
         never_above(LIMIT, &ledger)?;
-        nobody_failed(ledger.all(), admission)?;
+        nobody_failed(ledger.all())?;
+        let (took, seen) = (begin.elapsed(), ledger.all());
+        eprintln!("{admission:?}: round {round} of {rounds} took {took:.1?}: {seen}");
         ledgers.push(ledger);
     }
     Ok(ledgers)
@@ -68,6 +72,7 @@ async fn admits_exactly_on(kind: Kind, admission: Admission) {
     let Some(engine) = Engine::start(kind).await else {
         return;
     };
+    eprintln!("{kind:?} {admission:?}");
     let checked = admits_exactly(&engine, admission, REPLICAS, Sabotage::None).await;
     checked.unwrap_or_else(|broken| panic!("{kind:?} {admission:?}: {}", broken.0));
 }

@@ -91,7 +91,7 @@ async fn kill_once(
     check(seen.admitted + held >= LIMIT, || {
         format!("{seen}, although the process that was killed held no more than {held}")
     })?;
-    nobody_failed(seen.since(killed), replica.admission)?;
+    nobody_failed(seen.since(killed))?;
 
     spend_rest(fleet, engine, replica, &ledger, LIMIT, PATIENCE).await?;
     // What stays lost is what was used for an answer that nobody got, or was told in advance.

@@ -25,7 +25,11 @@ pub async fn open_usage(address: &str, deadline: Duration) -> Arc<dyn SharedStor
             Arc::new(store.connect().await.unwrap())
         }
         Some(("redis", _)) => {
-            let store = RedisUsage::builder().deadline(deadline).open(address);
+            let store = RedisUsage::builder()
+                .deadline(deadline)
+                // Who has a long deadline has a machine in mind that is busy: connecting is slow there, too.
+                .connect_within(deadline / 2)
+                .open(address);
             Arc::new(store.unwrap())
         }
         _ => panic!("this is the address of no store: {address}"),

@@ -27,7 +27,7 @@
 //! | the store fails over | – | – | nothing, to a synchronous standby | the writes that the replica had not seen |
 //! | the time is | this process's | this host's, never running backwards | the server's | the server's |
 //! | network round trips for a check and its commit | 0 | 0 | 2 | 2 |
-//! | waits for a disk | no | once for all who wait | at each commit of the server | no |
+//! | waits for a disk | no | once for all who wait | once for all who wait, for each subject | no |
 //!
 //! What a store forgets is handed out again. Whoever bills by what was used keeps it in the ledger of the
 //! billing service as well, see `recorder`; counters can be compared with the ledger, and put right
@@ -38,9 +38,9 @@
 //! [`LeasedUsage`](crate::LeasedUsage) takes blocks of units from the store and spends them in memory. A
 //! block is counted as used when it is taken, so the sum can't pass the limit. It is bounded by what is
 //! left, and shrinks to single units as the limit nears. Let `L` be the limit, `R` the replicas,
-//! `B` the largest block, `min(L / 100, left / 2R)` or what waits for it, `A` how many units a replica may
-//! commit before the store has heard of them, `min(L / 1000, 1000)` unless set, and `W` the units that a
-//! replica had under way at once.
+//! `B` the largest block, `min(L / 100, left / 2R)` or what waits for it, `A` how many units the store keeps
+//! for operations of a replica that are to come, `min(L / 1000, 1000)` unless set, and `W` the units that a
+//! replica had under way at once, waiting or admitted.
 //!
 //! | | promise |
 //! |---|---|
@@ -49,7 +49,8 @@
 //! | a replica is killed | at most its blocks are missing until its leases expire, and at most `A + W` after that, until the window ends or the counter is put right |
 //! | the store is away | each replica goes on for `A` units at most, then the layer's [outage mode](#when-the-store-is-away) decides |
 //! | clocks | a holder stops a clock bound before the store forgets; both are stated at `LeasedUsage` |
-//! | a check | no round trip; a commit waits for one, shared by all who wait, only when more than `A` units are not reported yet |
+//! | what was admitted is counted | always, however long it works and whatever becomes of the block; but for an operation that is open beyond its own time to live |
+//! | a check | no round trip; one, shared by all who wait, when more than `A` units are not reported yet. A commit waits for none |
 //!
 //! Operations with an idempotency key, gauges and rates go straight to the store: exact, and a round trip
 //! each.

@@ -160,6 +160,8 @@ mod sqlite;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+mod urgency;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod when_absent;
 
@@ -174,7 +176,9 @@ pub use key::{CounterKey, CounterWindow};
 pub use leased::{LeasedUsage, LeasedUsageBuilder};
 pub use memory::{MemoryUsage, MemoryUsageBuilder, Statistics};
 #[cfg(feature = "postgres")]
-pub use postgres::{Pooler, PostgresUsage, PostgresUsageBuilder, PostgresUsageError};
+pub use postgres::{
+    Pooler, PostgresStatistics, PostgresUsage, PostgresUsageBuilder, PostgresUsageError,
+};
 pub use reservation::{Admission, Admitting, Reservation};
 pub use settle::Settling;
 pub use shared::{

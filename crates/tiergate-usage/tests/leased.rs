@@ -449,62 +449,205 @@ async fn a_limit_that_is_used_up_costs_no_request_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_is_told_once_the_store_has_heard_of_it() {
+async fn an_operation_is_admitted_once_the_store_keeps_its_units() {
     let w = world(|builder| builder.ahead(0));
     let spent = w.warmed_up(10_000_000).await;
     w.store.set(Weather::Slow(Duration::from_millis(50)));
-    let id = w.admitted(1, 10_000_000).await;
     let begin = tokio::time::Instant::now();
-    let commit = w.usage.commit(id, &[1]);
-    let settlement = match commit.now_or_never() {
-        Ok(_) => panic!("the store has not heard of it"),
-        Err(commit) => commit.await.unwrap(),
-    };
-    assert_eq!(settlement, Settlement::Settled);
-    assert!(begin.elapsed() >= Duration::from_millis(50));
-    // A handler that takes longer than the store does not notice.
     let id = w.admitted(1, 10_000_000).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(begin.elapsed() >= Duration::from_millis(50));
     let commit = w.usage.commit(id, &[1]).now_or_never();
     assert!(matches!(commit, Ok(Ok(Settlement::Settled))));
+    // Many wait for one message.
+    let before = w.store.leases() + w.store.reports();
+    let waiting: Vec<_> = (0..200)
+        .map(|_| tokio::spawn(w.reserve(1, 10_000_000)))
+        .collect();
+    for waiting in waiting {
+        let outcome = waiting.await.unwrap().unwrap();
+        let ReserveOutcome::Admitted(admitted) = outcome else {
+            panic!("{outcome:?}");
+        };
+        let commit = w.usage.commit(admitted.id(), &[1]).now_or_never();
+        assert!(matches!(commit, Ok(Ok(Settlement::Settled))));
+    }
+    let asked = w.store.leases() + w.store.reports() - before;
+    assert!(asked <= 4, "{asked} messages");
     w.returned().await;
-    assert_eq!(w.store.tally(&w.key).await, (spent + 2, 0));
+    assert_eq!(w.store.tally(&w.key).await, (spent + 201, 0));
 }
 
+/// A block that the store lets expire takes no operation along, and nobody else gets its units.
 #[tokio::test(start_paused = true)]
-async fn a_commit_that_the_store_never_heard_of_expires_with_its_block() {
-    let w = world(|builder| builder.ahead(0));
-    let spent = w.warmed_up(10_000_000).await;
-    let id = w.admitted(1, 10_000_000).await;
-    w.store.set(Weather::Hang);
-    let begin = tokio::time::Instant::now();
-    assert_eq!(w.usage.commit(id, &[1]).await.unwrap(), Settlement::Expired);
-    let waited = begin.elapsed();
-    assert!(waited < Duration::from_secs(35), "{waited:?}");
-    // The same once more.
-    assert_eq!(w.usage.commit(id, &[1]).await.unwrap(), Settlement::Expired);
-    w.store.set(Weather::Fine);
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    w.returned().await;
-    assert_eq!(w.store.tally(&w.key).await, (spent, 0));
+async fn what_was_admitted_is_counted_however_long_the_store_is_away() {
+    for weather in [Weather::Hang, Weather::Away, Weather::LoseAnswers] {
+        for ahead in [0, 7, 1_000] {
+            let parts = std::num::NonZeroU64::MIN;
+            let w = world(|builder| builder.ahead(ahead).ahead_share(parts));
+            let limit = 2_100;
+            w.warmed_up(limit).await;
+            let mut open = Vec::new();
+            for _ in 0..5 {
+                open.push(w.admitted(1, limit).await);
+            }
+            w.store.set(weather);
+            // As much as goes without the store.
+            while let Ok(Ok(ReserveOutcome::Admitted(admitted))) =
+                tokio::time::timeout(Duration::from_millis(1), w.reserve(1, limit)).await
+            {
+                open.push(admitted.id());
+            }
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            // Others take all that is left.
+            let mut others = 0;
+            let claims = [Claim::new(w.key.clone(), 1, Limit::AtMost(limit))];
+            while let ReserveOutcome::Admitted(admitted) = w
+                .store
+                .inner
+                .reserve(Reserve::new(&claims, TTL))
+                .await
+                .unwrap()
+            {
+                w.store.inner.commit(admitted.id(), &[1]).await.unwrap();
+                others += 1;
+            }
+            let mine = u64::try_from(open.len()).unwrap();
+            assert!(2_000 + mine + others <= limit, "{mine} and {others}");
+            for id in open {
+                let commit = w.usage.commit(id, &[1]).now_or_never();
+                assert!(matches!(commit, Ok(Ok(Settlement::Settled))), "{weather:?}");
+            }
+            w.store.set(Weather::Fine);
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            w.returned().await;
+            assert_eq!(w.store.tally(&w.key).await, (2_000 + mine + others, 0));
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_asked_for_again_has_one_end() {
     let w = world(|builder| builder.ahead(0));
     let spent = w.warmed_up(10_000_000).await;
-    w.store.set(Weather::Hang);
     let id = w.admitted(1, 10_000_000).await;
-    let first = w.usage.commit(id, &[1]);
+    w.store.set(Weather::Hang);
+    // Two more than were reserved, of which the store does not know.
+    let first = w.usage.commit(id, &[3]);
     let left = tokio::time::timeout(Duration::from_secs(5), first).await;
     assert!(left.is_err());
     w.store.set(Weather::Fine);
-    let again = w.usage.commit(id, &[1]).await.unwrap();
+    let again = w.usage.commit(id, &[3]).await.unwrap();
     assert_eq!(again, Settlement::Settled);
-    let after = w.usage.commit(id, &[1]).await.unwrap();
+    let after = w.usage.commit(id, &[3]).await.unwrap();
     assert_eq!(after, Settlement::AlreadySettled);
     w.returned().await;
-    assert_eq!(w.store.tally(&w.key).await, (spent + 1, 0));
+    assert_eq!(w.store.tally(&w.key).await, (spent + 3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_used_beyond_is_counted_although_its_block_is_lost() {
+    let w = world(|builder| builder.ahead(0));
+    let limit = 2_100;
+    let spent = w.warmed_up(limit).await;
+    let id = w.admitted(1, limit).await;
+    w.store.set(Weather::Hang);
+    let commit = w.usage.commit(id, &[3]).await;
+    assert_eq!(kind(commit), StoreErrorKind::TimedOut);
+    // The store has let the block expire, and others have taken all that is left.
+    w.store
+        .inner
+        .adjust(&w.key, Adjustment::Raise(limit - spent - 1))
+        .await
+        .unwrap();
+    w.store.set(Weather::Fine);
+    let again = w.usage.commit(id, &[3]).await.unwrap();
+    assert_eq!(again, Settlement::Settled);
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (limit + 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_outlives_requests_that_were_lost() {
+    let w = world(|builder| {
+        let wait = Duration::from_secs(10);
+        builder
+            .max_wait(wait)
+            .request_deadline(Duration::from_secs(1))
+    });
+    for weather in [Weather::Hang, Weather::LoseAnswers] {
+        w.store.set(weather);
+        let waiting = tokio::spawn(w.reserve(1, 10));
+        tokio::time::sleep(Duration::from_millis(3_500)).await;
+        assert!(!waiting.is_finished());
+        w.store.set(Weather::Fine);
+        let outcome = waiting.await.unwrap().unwrap();
+        let ReserveOutcome::Admitted(admitted) = outcome else {
+            panic!("{outcome:?}");
+        };
+        w.usage.commit(admitted.id(), &[1]).await.unwrap();
+    }
+    w.returned().await;
+    assert_eq!(w.store.tally(&w.key).await, (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_may_take_as_long_as_it_is_given() {
+    let w = world(|builder| {
+        let wait = Duration::from_secs(10);
+        builder
+            .max_wait(wait)
+            .request_deadline(Duration::from_secs(4))
+    });
+    w.store.set(Weather::Slow(Duration::from_secs(3)));
+    w.admitted(1, 10).await;
+    assert_eq!(w.store.leases(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_a_moment_is_noticed_by_nobody() {
+    let w = world(|builder| builder);
+    w.store.set(Weather::Away);
+    let waiting: Vec<_> = (0..10).map(|_| tokio::spawn(w.reserve(1, 10))).collect();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(w.store.leases(), 1);
+    // Whoever comes now waits, too.
+    let comes = tokio::spawn(w.reserve(1, 10));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    w.store.set(Weather::Fine);
+    for waiting in waiting {
+        let outcome = waiting.await.unwrap().unwrap();
+        assert!(matches!(outcome, ReserveOutcome::Admitted(_)));
+    }
+    let outcome = comes.await.unwrap().unwrap();
+    assert!(matches!(outcome, ReserveOutcome::Refused(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_plainly_away_is_told_soon() {
+    let w = world(|builder| builder.max_wait(Duration::from_secs(30)));
+    w.store.set(Weather::Away);
+    let begin = tokio::time::Instant::now();
+    assert_eq!(kind(w.reserve(1, 10).await), StoreErrorKind::Unavailable);
+    assert!(begin.elapsed() <= Duration::from_millis(100));
+    let begin = tokio::time::Instant::now();
+    assert_eq!(kind(w.reserve(1, 10).await), StoreErrorKind::Unavailable);
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_says_nothing_is_known_after_two_requests() {
+    let w = world(|builder| builder.request_deadline(Duration::from_millis(100)));
+    w.store.set(Weather::Hang);
+    assert_eq!(kind(w.reserve(1, 10).await), StoreErrorKind::TimedOut);
+    let mut at_once = 0;
+    for _ in 0..20 {
+        let begin = tokio::time::Instant::now();
+        assert_eq!(kind(w.reserve(1, 10).await), StoreErrorKind::TimedOut);
+        assert!(begin.elapsed() <= Duration::from_secs(1));
+        at_once += u32::from(begin.elapsed().is_zero());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(at_once > 10, "{at_once} of 20");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@
 //! | `request.degraded` | warn | `requirement`, `subject_kind` | a layer allowed a request without knowing the subscription |
 //! | `tier.unknown` | warn, once for each tier | `tier` | a subscription has a tier that the catalog does not name |
 //! | `usage.store_failed` | error | `error` | the store of usage did not answer |
-//! | `usage.answered_uncounted` | warn | – | an answer went out before the store of usage had counted it |
+//! | `usage.answered_uncounted` | warn | `reason` | an answer went out that was not counted: the store of usage was `slow` and may count it yet, the reservation had expired (`late`), or the store `failed` for good |
 //! | `usage.threshold_reached` | info | `feature`, `percent`, `limit`, `used`, `subject_kind` | usage has reached a threshold of its limit |
 //! | `catalog.reloaded` | info | `revision` | a new catalog is in force |
 //! | `catalog.reload_failed` | error, once for each mistake | `error` | a catalog file was not put in force |

@@ -37,6 +37,7 @@ pub struct LeasedUsageBuilder {
     pub(super) store: Arc<dyn SharedStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) terms: Terms,
+    request_deadline: Option<Duration>,
     pub(super) max_counters: usize,
     pub(super) max_reservations: usize,
 }
@@ -47,6 +48,7 @@ impl LeasedUsageBuilder {
             store,
             clock: Arc::new(SystemClock::new()),
             terms: Terms::default(),
+            request_deadline: None,
             max_counters: DEFAULT_COUNTERS,
             max_reservations: DEFAULT_RESERVATIONS,
         }
@@ -75,8 +77,8 @@ impl LeasedUsageBuilder {
         self
     }
 
-    /// The most units of a counter that may be committed before the store has heard of them; 1,000
-    /// unless set. With 0 every commit waits for the store, unless the handler took longer than that.
+    /// The most units of a counter that the store keeps for operations to come; 1,000 unless set. With 0
+    /// every operation waits for the store, many of them for one message.
     ///
     /// So many units may be spent while the store is away, and so many may be lost for the rest of
     /// the window when this process is killed.
@@ -111,8 +113,24 @@ impl LeasedUsageBuilder {
     }
 
     /// How long an operation waits for units before it fails; 1 s unless set.
+    ///
+    /// Meanwhile a request to the store that fails is made again, with pauses. Nobody waits on when the
+    /// store has said twice in a row that it is away, or what no retry changes; and who comes after two
+    /// failures in a row is told so at once, until the next attempt.
     pub fn max_wait(mut self, length: Duration) -> Self {
         self.terms.wait = length;
+        self
+    }
+
+    /// How long one request to the store may take before it is taken for lost and made again. Unless set,
+    /// a second longer than the store's own calls may take, so that the store can tell what went wrong;
+    /// 5 s for a store that does not say how long that is. At least a millisecond.
+    ///
+    /// There is one request at a time for each counter. While it is under way, operations are admitted out
+    /// of what the store keeps for them already, and others wait. When it is longer than the time to live
+    /// of a block, a message that is lost on its way can cost the block.
+    pub fn request_deadline(mut self, deadline: Duration) -> Self {
+        self.request_deadline = Some(deadline.max(Duration::from_millis(1)));
         self
     }
 
@@ -142,6 +160,8 @@ impl LeasedUsageBuilder {
     pub fn build(mut self) -> LeasedUsage {
         let terms = &mut self.terms;
         terms.clock_bound = terms.clock_bound.min(terms.ttl / 4);
+        let request = self.request_deadline;
+        terms.request = request.unwrap_or_else(|| Terms::request_of(&*self.store));
         LeasedUsage::from_parts(self)
     }
 }

@@ -6,11 +6,12 @@
 //! open and committed operations. `committed`: those of committed ones. `kept`: what the store counts
 //! at least, if nothing is ever heard of this process again.
 //!
-//! * An operation is admitted if `used + units ≤ granted`, without I/O.
+//! * An operation is admitted if `used + units ≤ granted` and `used + units ≤ kept`, without I/O. So
+//!   its units stay counted, however long it works and whatever becomes of the block.
 //! * In the background the store is told `kept = used + ahead`, by one message at a time, which
-//!   carries all that came meanwhile.
-//! * A commit is told at once if `committed ≤ kept`; else as soon as the store has acknowledged a
-//!   report that covers it. Mostly that happened while the handler worked.
+//!   carries all that came meanwhile. Whoever came too soon waits for it.
+//! * A commit is told at once if `committed ≤ kept`, which only more units than were reserved can
+//!   exceed; then as soon as the store has acknowledged a report that covers it.
 //!
 //! | file | holds |
 //! |---|---|
@@ -55,9 +56,10 @@ use waiting::Later;
 
 /// Decides in memory, exactly, with units that it leases from a store which several processes share.
 ///
-/// It takes blocks of a quota's units from a [`SharedStore`], admits operations out of them, and tells
-/// the store in the background. Whoever sees to it that a response goes out only after the commit was
-/// told has limits that hold wherever a process dies.
+/// It takes blocks of a quota's units from a [`SharedStore`], and admits operations out of what the store
+/// has acknowledged to keep for them, which is a little more than is used: the store is told in the
+/// background. So limits hold wherever a process dies, and no operation that was admitted is lost when
+/// the store is slow or away.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -99,21 +101,23 @@ use waiting::Later;
 /// |---|---|---|
 /// | all processes are alive | 0 | ≤ (replicas − 1) × block |
 /// | after one was killed, until its leases expire | 0 | also ≤ its blocks |
-/// | after that, until the window ends or the counter is put right | 0 | ≤ `ahead` + the units that it had under way at once |
+/// | after that, until the window ends or the counter is put right | 0 | ≤ `ahead` + the units that it had under way at once, waiting or admitted |
 /// | the store is away | 0; each process commits ≤ `ahead` units more | all else |
 ///
-/// No clock has a part in the first column: a commit is told when the store has acknowledged that it
-/// counts it. The clock only decides when a process stops to use what it can no longer count on: a
-/// time to live after a request was *begun*, less
-/// [`clock_bound`](LeasedUsageBuilder::clock_bound) and 1 %. If it is further off, operations that
-/// were admitted end as [`Settlement::Expired`], and nothing is handed out twice.
+/// No clock has a part in the first column, and no block's end either: an operation is admitted when the
+/// store has acknowledged that it counts it, whatever becomes of the block. The clock only decides when a
+/// process stops to ask for more of a block: a time to live after a request was *begun*, less
+/// [`clock_bound`](LeasedUsageBuilder::clock_bound) and 1 %. If it is further off, fewer units are at hand
+/// than were thought, and nothing is handed out twice.
 ///
 /// The promise is about commits that were told to be [`Settlement::Settled`]. It says nothing of
 ///
-/// * a commit whose future was dropped, or failed: it may be counted or not;
-/// * units committed beyond those that were reserved: they are counted in full, as by every store;
-/// * work whose commit ends as [`Settlement::Expired`]: it was done and is not counted. That happens
-///   to what was admitted out of a block that the store let expire.
+/// * units committed beyond those that were reserved: they are counted in full, as by every store. Such a
+///   commit waits until the store has acknowledged it, and when its future was dropped, or failed, it may
+///   be counted or not;
+/// * an operation that was open for longer than its own [time to live](Reserve::ttl): its units went back,
+///   and its commit ends as [`Settlement::Expired`]. This is the only way in which work that was
+///   admitted is not counted.
 ///
 /// If a request for a block is refused, and an earlier copy of it reaches the store afterwards, the
 /// store leases units to nobody. They expire, but what was to be kept of them stays counted.
@@ -136,9 +140,23 @@ use waiting::Later;
 /// An operation that finds too few units waits for the one request that is under way for its counter,
 /// in turn, up to a [deadline](LeasedUsageBuilder::max_wait). The next block is asked for when half of
 /// one is left. A counter that is used up is remembered for
-/// [a moment](LeasedUsageBuilder::refusal_kept), for the limit it was asked under. A store that
-/// failed is left alone for 50 ms at first, then for up to 2 s; in the meantime operations fail with
-/// its error unless they fit into what is kept.
+/// [a moment](LeasedUsageBuilder::refusal_kept), for the limit it was asked under.
+///
+/// # When the store fails
+///
+/// Operations go on as long as they fit into what is kept. A request that failed is made again after
+/// 50 ms at most, then after up to 2 s.
+///
+/// | the store | those who wait | those who come |
+/// |---|---|---|
+/// | failed once | wait on | wait |
+/// | was slow or full, twice in a row or more | wait on, until their own time is up | fail at once, until the next attempt |
+/// | was away, twice in a row or more | fail | fail at once, until the next attempt |
+/// | failed so that no retry helps | fail | fail at once, until the next attempt |
+///
+/// So a store that is plainly away, and says so, is known after two attempts, some 50 ms. One that says
+/// nothing costs each operation its [`max_wait`](LeasedUsageBuilder::max_wait) until two
+/// [requests](LeasedUsageBuilder::request_deadline) were lost.
 ///
 /// [`peek`](UsageStore::peek) asks the store, and does not count units that this process has leased
 /// and not used; those of other processes it counts.
@@ -159,7 +177,7 @@ use waiting::Later;
 /// | `lease.returned` | debug | `units` | a block was ended, with so many units left |
 /// | `lease.failed` | debug | `error` | the store did not answer |
 /// | `lease.lost` | warn | `units` | the store had let a block expire |
-/// | `commit.late` | warn | – | an operation committed after its units were lost |
+/// | `commit.late` | warn | – | an operation committed after its reservation had expired |
 /// | `lease.waited` | trace | `outcome` | an operation had waited for units |
 /// | `lease.holdings` | trace | `counters`, `idle` | what is held, twelve times in a time to live |
 ///
@@ -167,7 +185,7 @@ use waiting::Later;
 /// |---|---|---|
 /// | `tiergate_leases_total` | counter | answers of the store, by `event`: `leased`, `refused`, `reported`, `returned`, `lost`, `failed` |
 /// | `tiergate_lease_waits_total` | counter | waits, by `outcome`: `decided`, `failed`, `timed_out`, `left` |
-/// | `tiergate_lease_late_commits_total` | counter | operations whose units were lost |
+/// | `tiergate_lease_late_commits_total` | counter | operations that committed after their reservation had expired |
 /// | `tiergate_lease_units_idle` | gauge | units that are leased and not used |
 /// | `tiergate_lease_counters` | gauge | counters of which blocks are held |
 #[derive(Debug)]

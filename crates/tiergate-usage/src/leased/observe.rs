@@ -33,7 +33,7 @@ pub(super) fn answered(event: Event) {
 }
 
 pub(super) fn late() {
-    warn!(target: TARGET, event = "commit.late", "an operation committed after its units were lost");
+    warn!(target: TARGET, event = "commit.late", "an operation committed after its reservation had expired");
     #[cfg(feature = "metrics")]
     metrics::counter!("tiergate_lease_late_commits_total").increment(1);
 }

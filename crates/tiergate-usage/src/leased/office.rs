@@ -16,7 +16,7 @@ use super::accounts::AccountIndex;
 use super::board::{Board, Cell, ShardIndex};
 use super::observe;
 use super::shard::{Kicks, Shard};
-use super::terms::{REQUEST_DEADLINE, Terms};
+use super::terms::Terms;
 
 /// How many requests may be with the store at once.
 const MOST_REQUESTS: usize = 256;
@@ -188,7 +188,7 @@ impl Office {
                 }
             })
         };
-        match tokio::time::timeout(REQUEST_DEADLINE, call).await {
+        match tokio::time::timeout(self.terms.request, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 tracing::debug!(target: "tiergate::usage", event = "store.failed", %error, "the store failed about a lease");

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use tiergate_core::Limit;
 
+use crate::SharedStore;
 use crate::now::nanos;
 
 /// The share of a block's time to live that the two clocks may drift apart: one in so many.
 const DRIFT: u32 = 100;
 
-/// How long one request to the store may take.
-pub(super) const REQUEST_DEADLINE: Duration = Duration::from_secs(1);
+/// How long one request may take of a store that does not say how long its calls may take.
+const UNKNOWN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a store that says so is given besides, so that it is heard what went wrong.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What all counters of one process have in common.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +29,18 @@ pub(super) struct Terms {
     pub(super) block_most: u64,
     pub(super) refusal_kept: Duration,
     pub(super) wait: Duration,
+    /// How long one request to the store may take.
+    pub(super) request: Duration,
     pub(super) most_waiting: usize,
 }
 
 impl Terms {
+    /// How long one request may take, unless it is set: longer than the store's own calls.
+    pub(super) fn request_of(store: &dyn SharedStore) -> Duration {
+        let within_grace = |deadline: Duration| deadline.saturating_add(GRACE);
+        store.deadline().map_or(UNKNOWN_DEADLINE, within_grace)
+    }
+
     /// How long a block may be used after the request for it was begun.
     pub(super) fn life(&self) -> u64 {
         let drift = self.ttl / DRIFT;
@@ -66,6 +78,7 @@ impl Default for Terms {
             block_most: 100_000,
             refusal_kept: Duration::from_millis(100),
             wait: Duration::from_secs(1),
+            request: UNKNOWN_DEADLINE,
             most_waiting: 10_000,
         }
     }

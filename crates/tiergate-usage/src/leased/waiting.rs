@@ -152,7 +152,7 @@ pub(super) async fn commit(
             return Err(StoreError::new(StoreErrorKind::Internal));
         }
     };
-    // Before that the store answers or the block is lost, unless more was committed than reserved.
+    // More was committed than reserved, or the store would have kept it.
     match timeout(2 * office.terms.ttl, told).await {
         Ok(Ok(settlement)) => Ok(settlement),
         Ok(Err(_)) | Err(_) => {

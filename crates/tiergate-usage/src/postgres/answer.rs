@@ -43,6 +43,12 @@ pub(super) fn states(row: &PgRow, index: usize) -> Result<CounterStates, StoreEr
         .collect()
 }
 
+/// A position in an array of the database, which begins with 1. An operation has few claims, and few go
+/// together.
+pub(super) fn position(position: usize) -> i32 {
+    i32::try_from(position).unwrap_or(i32::MAX)
+}
+
 fn parse_units(text: &str) -> Result<u64, StoreError> {
     text.parse()
         .map_err(|_| not_understood("a number of units"))

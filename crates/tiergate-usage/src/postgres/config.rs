@@ -93,12 +93,15 @@ impl PostgresUsageBuilder {
 
     /// Opens at most this many connections, and one at least; 10 unless set.
     pub fn connections(mut self, most: usize) -> Self {
-        self.connections = most.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self.connections = most.max(1);
         self
     }
 
-    /// Lets at most this many calls wait for a connection; 1,024 unless set. Those that come then fail with
+    /// Lets at most this many calls wait for their turn; 1,024 unless set. Those that come then fail with
     /// [`StoreErrorKind::Full`](crate::StoreErrorKind::Full).
+    ///
+    /// Calls that end something are not among them, and never wait behind them: commits, releases, and
+    /// what is told of leases. Of those 16,384 may wait, or this many if it is more.
     pub fn max_waiting(mut self, most: usize) -> Self {
         self.most_waiting = most;
         self
@@ -142,19 +145,15 @@ impl PostgresUsageBuilder {
         let options = address::parse(&self.url)?.extra_float_digits(None);
         setup::prepare(&options, &schema, self.when_absent).await?;
         let (options, mode) = self.sessions(options);
-        let pool = Pool::new(
-            options,
-            mode,
-            self.connections,
-            self.most_waiting,
-            self.deadline,
-        );
-        let engine = Engine {
+        let pool = Pool::new(options, mode, self.connections, self.deadline);
+        let statements = Statements::of(&schema);
+        let engine = Engine::new(
             pool,
-            statements: Statements::of(&schema),
-            time: self.time,
-            deadline: self.deadline,
-        };
+            statements,
+            self.time,
+            self.deadline,
+            self.most_waiting,
+        );
         Ok(PostgresUsage {
             engine: Arc::new(engine),
             schema,

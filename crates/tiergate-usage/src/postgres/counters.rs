@@ -12,7 +12,7 @@ use crate::{
 use super::answer;
 use super::engine::{Engine, Twice};
 use super::name::Name;
-use super::observe;
+use crate::urgency::Urgency;
 
 /// How many rows of each table a sweep looks at in one call, so that it holds nobody up for long.
 const SWEPT_AT_ONCE: i32 = 200;
@@ -51,7 +51,7 @@ pub(super) async fn peek(
     };
     let ends: Vec<Option<i64>> = names.iter().map(|name| name.ends).collect();
     let row = engine
-        .call("peek", Twice::CountsOnce, |moment| {
+        .call("peek", Twice::CountsOnce, Urgency::Begins, |moment| {
             sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.peek)))
                 .bind(each(|name| &name.subject))
                 .bind(each(|name| &name.feature))
@@ -66,7 +66,7 @@ pub(super) async fn peek(
 
 pub(super) async fn tally(engine: Arc<Engine>, name: Name) -> Result<Tally, StoreError> {
     let row = engine
-        .call("tally", Twice::CountsOnce, |moment| {
+        .call("tally", Twice::CountsOnce, Urgency::Begins, |moment| {
             sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.tally)))
                 .bind(name.subject.clone())
                 .bind(name.feature.clone())
@@ -94,7 +94,7 @@ pub(super) async fn adjust(
         Adjustment::Lower(units) => format!("-{units}"),
     };
     let row = engine
-        .call("adjust", Twice::CountsTwice, |moment| {
+        .call("adjust", Twice::CountsTwice, Urgency::Ends, |moment| {
             sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.adjust)))
                 .bind(name.subject.clone())
                 .bind(name.feature.clone())
@@ -105,7 +105,7 @@ pub(super) async fn adjust(
                 .bind(moment.wall)
         })
         .await?;
-    observe::expired(answer::number(&row, 4)?);
+    engine.counts.expired(answer::number(&row, 4)?);
     let state = CounterState::new(answer::units(&row, 3)?, None);
     Ok(Adjusted {
         lowered: Lowered::new(answer::units(&row, 0)?, state),
@@ -118,7 +118,7 @@ pub(super) async fn sweep(engine: Arc<Engine>) -> Result<u64, StoreError> {
     let mut swept = 0_u64;
     loop {
         let row = engine
-            .call("sweep", Twice::CountsOnce, |moment| {
+            .call("sweep", Twice::CountsOnce, Urgency::Begins, |moment| {
                 sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.sweep)))
                     .bind(SWEPT_AT_ONCE)
                     .bind(moment.steady)

@@ -1,17 +1,22 @@
 //! One call: within its time, and made again where that helps.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgRow;
 
 use crate::{StoreError, StoreErrorKind};
 
-use super::fault::{Fault, Remedy};
+use super::bound::{Bound, Waiting};
+use super::fault::{Fault, Remedy, not_understood};
+use super::lanes::{Lanes, Operation, Signs};
 use super::moment::{Moment, Time};
-use super::observe;
-use super::pool::{Crowded, PgQuery, Pool};
+use super::pool::{PgQuery, Place, Pool};
 use super::schema::Statements;
+use super::statistics::{Counts, PostgresStatistics};
+use super::{reserve, settle};
+use crate::urgency::{MOST_ENDING, Urgency};
 
 /// How often a call is made again that was in the way of another.
 const MOST_REPEATS: u32 = 4;
@@ -33,38 +38,128 @@ pub(super) enum Twice {
 pub(super) struct Engine {
     pub(super) pool: Pool,
     pub(super) statements: Statements,
-    pub(super) time: Time,
     pub(super) deadline: Duration,
+    pub(super) counts: Counts,
+    pub(super) signs: Signs,
+    pub(super) reserves: Lanes<reserve::Asked>,
+    pub(super) settlements: Lanes<settle::Asked>,
+    time: Time,
+    beginning: Arc<Bound>,
+    ending: Arc<Bound>,
 }
 
 impl Engine {
+    pub(super) fn new(
+        pool: Pool,
+        statements: Statements,
+        time: Time,
+        deadline: Duration,
+        most_waiting: usize,
+    ) -> Self {
+        Self {
+            pool,
+            statements,
+            deadline,
+            counts: Counts::default(),
+            signs: Signs::default(),
+            reserves: Lanes::default(),
+            settlements: Lanes::default(),
+            time,
+            beginning: Arc::new(Bound::new(most_waiting)),
+            ending: Arc::new(Bound::new(most_waiting.max(MOST_ENDING))),
+        }
+    }
+
     /// Makes the call that `ask` builds, once for each time it is made, and reads its one row.
     pub(super) async fn call(
         &self,
         operation: &'static str,
         twice: Twice,
+        urgency: Urgency,
         ask: impl Fn(Moment) -> PgQuery,
     ) -> Result<PgRow, StoreError> {
-        let answer = tokio::time::timeout(self.deadline, self.insist(operation, twice, ask)).await;
-        answer.unwrap_or_else(|_| {
-            observe::timed_out(operation);
-            let within = self.deadline;
-            let error = StoreError::new(StoreErrorKind::TimedOut);
-            Err(error.with_detail(format!("PostgreSQL gave no answer within {within:?}")))
-        })
+        let call = async {
+            let place = match self.pool.try_place() {
+                Some(place) => place,
+                None => {
+                    let waiting = self.wait(urgency).ok_or_else(|| self.crowded())?;
+                    let place = self.pool.place(urgency).await;
+                    drop(waiting);
+                    place
+                }
+            };
+            self.insist(operation, twice, urgency, place, ask).await
+        };
+        let rows = tokio::time::timeout(self.deadline, call).await;
+        let rows = rows.unwrap_or_else(|_| Err(self.timed_out(operation)))?;
+        let only = rows.into_iter().next();
+        only.ok_or_else(|| not_understood("no row"))
+    }
+
+    /// Makes one call for all of them, which has a connection already.
+    pub(super) async fn call_together<O: Operation>(
+        &self,
+        place: Place,
+        together: &[O],
+    ) -> Result<Vec<Result<O::Answer, StoreError>>, StoreError> {
+        let ask = |moment| O::query(self, together, moment);
+        let call = self.insist(O::NAME, Twice::CountsOnce, O::URGENCY, place, ask);
+        // Whoever asked has a deadline of their own, which began earlier: it is told there.
+        let rows = tokio::time::timeout(self.deadline, call).await;
+        let rows = rows.unwrap_or_else(|_| Err(self.no_answer()))?;
+        if rows.len() != together.len() {
+            return Err(not_understood("not as many rows as operations"));
+        }
+        Ok(rows.iter().map(|row| O::read(row, &self.counts)).collect())
+    }
+
+    /// A place among those who wait. None when there are as many as may.
+    pub(super) fn wait(&self, urgency: Urgency) -> Option<Waiting> {
+        match urgency {
+            Urgency::Begins => self.beginning.begin(),
+            Urgency::Ends => self.ending.begin(),
+        }
+    }
+
+    /// What is told to those who may not wait.
+    pub(super) fn crowded(&self) -> StoreError {
+        self.counts.crowded();
+        let full = StoreError::new(StoreErrorKind::Full);
+        full.with_detail("too many calls wait for a connection to PostgreSQL")
+    }
+
+    /// What is told to those whose time is up.
+    pub(super) fn timed_out(&self, operation: &'static str) -> StoreError {
+        self.counts.timed_out(operation);
+        self.no_answer()
+    }
+
+    fn no_answer(&self) -> StoreError {
+        let within = self.deadline;
+        let error = StoreError::new(StoreErrorKind::TimedOut);
+        error.with_detail(format!("PostgreSQL gave no answer within {within:?}"))
+    }
+
+    pub(super) fn statistics(&self) -> PostgresStatistics {
+        let waiting = self.beginning.waiting() + self.ending.waiting();
+        self.counts
+            .statistics(waiting, self.pool.in_use(), self.pool.made())
     }
 
     async fn insist(
         &self,
         operation: &'static str,
         twice: Twice,
+        urgency: Urgency,
+        place: Place,
         ask: impl Fn(Moment) -> PgQuery,
-    ) -> Result<PgRow, StoreError> {
+    ) -> Result<Vec<PgRow>, StoreError> {
         let mut reconnected = false;
         let mut repeats = 0;
+        let mut place = place;
         loop {
-            let fault = match self.attempt(twice, &ask).await? {
-                Ok(row) => return Ok(row),
+            let fault = match self.attempt(twice, place, &ask).await? {
+                Ok(rows) => return Ok(rows),
                 Err(fault) => fault,
             };
             match fault.remedy {
@@ -78,20 +173,17 @@ impl Engine {
                 }
                 _ => return Err(fault.into_error()),
             }
-            observe::repeated(operation, &fault);
+            self.counts.repeated(operation, &fault);
+            place = self.pool.place(urgency).await;
         }
     }
 
     async fn attempt(
         &self,
         twice: Twice,
+        place: Place,
         ask: &impl Fn(Moment) -> PgQuery,
-    ) -> Result<Result<PgRow, Fault>, StoreError> {
-        let place = self.pool.place().await.map_err(|Crowded| {
-            observe::crowded();
-            let full = StoreError::new(StoreErrorKind::Full);
-            full.with_detail("too many calls wait for a connection to PostgreSQL")
-        })?;
+    ) -> Result<Result<Vec<PgRow>, Fault>, StoreError> {
         let connected = match twice {
             Twice::CountsOnce => place.connect().await,
             Twice::CountsTwice => place.connect_checked().await,
@@ -99,9 +191,9 @@ impl Engine {
         // Nothing was asked yet, and a second attempt would meet the same.
         let mut session = connected.map_err(|error| Fault::from(error).into_error())?;
         match session.fetch(ask(self.time.now())).await {
-            Ok(row) => {
+            Ok(rows) => {
                 session.give_back();
-                Ok(Ok(row))
+                Ok(Ok(rows))
             }
             Err(error) => {
                 let fault = Fault::from(error);

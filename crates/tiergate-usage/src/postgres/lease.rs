@@ -14,7 +14,7 @@ use super::engine::{Engine, Twice};
 use super::fault::not_understood;
 use super::moment::{duration, micros};
 use super::name::Name;
-use super::observe;
+use crate::urgency::Urgency;
 
 /// A block of units, as the database is asked for it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Asked {
 
     pub(super) async fn ask(self, engine: Arc<Engine>) -> Result<LeaseOutcome, StoreError> {
         let row = engine
-            .call("lease", Twice::CountsOnce, |moment| {
+            .call("lease", Twice::CountsOnce, Urgency::Begins, |moment| {
                 sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.lease)))
                     .bind(self.id.clone())
                     .bind(self.name.subject.clone())
@@ -57,7 +57,7 @@ impl Asked {
                     .bind(moment.wall)
             })
             .await?;
-        observe::expired(answer::number(&row, 3)?);
+        engine.counts.expired(answer::number(&row, 3)?);
         let wait: Option<i64> = answer::column(&row, 2)?;
         let state = CounterState::new(answer::units(&row, 1)?, wait.map(duration));
         match &*answer::text(&row, 0)? {
@@ -82,7 +82,7 @@ pub(super) async fn extend(
     ttl: i64,
 ) -> Result<LeaseExtension, StoreError> {
     let row = engine
-        .call("extend", Twice::CountsOnce, |moment| {
+        .call("extend", Twice::CountsOnce, Urgency::Ends, |moment| {
             sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.extend)))
                 .bind(bytes(id))
                 .bind(name.subject.clone())
@@ -94,7 +94,7 @@ pub(super) async fn extend(
                 .bind(moment.wall)
         })
         .await?;
-    observe::expired(answer::number(&row, 1)?);
+    engine.counts.expired(answer::number(&row, 1)?);
     match &*answer::text(&row, 0)? {
         "extended" => Ok(LeaseExtension::Extended),
         "expired" => Ok(LeaseExtension::Expired),
@@ -115,7 +115,7 @@ pub(super) async fn end(
     used: u64,
 ) -> Result<LeaseEnd, StoreError> {
     let row = engine
-        .call("end", Twice::CountsOnce, |moment| {
+        .call("end", Twice::CountsOnce, Urgency::Ends, |moment| {
             sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.end_lease)))
                 .bind(bytes(id))
                 .bind(name.subject.clone())
@@ -127,7 +127,7 @@ pub(super) async fn end(
                 .bind(moment.wall)
         })
         .await?;
-    observe::expired(answer::number(&row, 1)?);
+    engine.counts.expired(answer::number(&row, 1)?);
     match &*answer::text(&row, 0)? {
         "ended" => Ok(LeaseEnd::Ended),
         "corrected" => Ok(LeaseEnd::Corrected),

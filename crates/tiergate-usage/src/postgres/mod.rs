@@ -2,23 +2,28 @@
 
 mod address;
 mod answer;
+mod bound;
 mod config;
 mod counters;
 mod engine;
 mod error;
 mod fault;
+mod lanes;
 mod lease;
 mod moment;
 mod name;
 mod observe;
+mod places;
 mod pool;
 mod reserve;
 mod schema;
 mod settle;
 mod setup;
+mod statistics;
 
 pub use config::{Pooler, PostgresUsageBuilder};
 pub use error::PostgresUsageError;
+pub use statistics::PostgresStatistics;
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,11 +64,18 @@ use settle::Ending;
 ///
 /// One round trip and one commit for each operation; [`peek`](UsageStore::peek) and
 /// [`tally`](SharedStore::tally) wait for nobody and commit nothing. Those that change something wait for
-/// the server's disk as it is set up to. So the operations of one subject follow each other at the pace of
-/// commits, and a counter that is hotter than that needs leases: who waits for a subject has a connection
-/// meanwhile, which others then lack. [`lower`](UsageStore::lower) and
+/// the server's disk as it is set up to. [`lower`](UsageStore::lower) and
 /// [`adjust`](SharedStore::adjust) ask a connection that was idle for a sign of life first, as nobody can
 /// tell a repeated one.
+///
+/// Operations of one subject follow each other in the database. So a process has one message under way for
+/// all that reserve of a subject, and one for all that settle; who comes meanwhile waits for it without a
+/// connection, and up to 64 then go together, in one message and one commit. Each is decided by itself, in
+/// the order in which they came. A subject that is hot beyond that needs leases.
+///
+/// Where there are fewer connections than messages, those that end something go first: commits and releases
+/// never wait behind operations that begin. Who leaves before an answer that admits, or whose deadline
+/// passes, has the units given back.
 ///
 /// # Faults
 ///
@@ -81,8 +93,8 @@ use settle::Ending;
 /// * Subjects longer than 1,000 bytes and features longer than 500 are
 ///   [`InvalidClaims`](crate::StoreErrorKind::InvalidClaims).
 ///
-/// A call that is dropped half-way may have acted or not. Its connection is used again once the server has
-/// answered it, and counts as in use until then.
+/// A call that is dropped half-way may have acted or not; what it reserved is given back. Its connection is
+/// used again once the server has answered it, and counts as in use until then.
 ///
 /// # What is kept, and for how long
 ///
@@ -196,6 +208,12 @@ impl PostgresUsage {
         counters::sweep(Arc::clone(&self.engine)).await.map(drop)
     }
 
+    /// What this store has done so far, and how many calls wait.
+    #[must_use]
+    pub fn statistics(&self) -> PostgresStatistics {
+        self.engine.statistics()
+    }
+
     /// Makes a call of what could be asked, and fails at once where that could not.
     fn call<A, T, F>(
         &self,
@@ -298,5 +316,9 @@ impl SharedStore for PostgresUsage {
             let adjusted = counters::adjust(engine, name, adjustment).await?;
             Ok(adjusted.tally)
         })
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.engine.deadline)
     }
 }

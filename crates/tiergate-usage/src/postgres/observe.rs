@@ -6,13 +6,11 @@ use super::fault::Fault;
 
 const TARGET: &str = "tiergate::usage";
 
-pub(super) fn expired(reservations: i64) {
-    if reservations > 0 {
-        warn!(
-            target: TARGET, event = "reservations.expired", reservations,
-            "released reservations that nobody settled in time",
-        );
-    }
+pub(super) fn expired(reservations: u64) {
+    warn!(
+        target: TARGET, event = "reservations.expired", reservations,
+        "released reservations that nobody settled in time",
+    );
 }
 
 pub(super) fn repeated(operation: &'static str, fault: &Fault) {

@@ -4,7 +4,7 @@
 //! which is a second message for each call, and it puts no bound on who waits.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error, PgConnection, Postgres};
 use tiergate_clock::{Clock, SystemClock};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::places::{Permit, Places};
+use crate::urgency::Urgency;
 
 /// How long a connection may be idle and still be used: what lies between may have forgotten it, and
 /// whoever uses it then waits in vain.
@@ -39,12 +41,12 @@ pub(super) struct Pool {
 struct Shared {
     options: PgConnectOptions,
     mode: Mode,
-    places: Arc<Semaphore>,
+    connections: usize,
+    places: Arc<Places>,
     idle: Mutex<Vec<Idle>>,
     /// Rises when connections turn out to be broken: those made before are not used again.
     epoch: AtomicU64,
-    waiting: AtomicUsize,
-    most_waiting: usize,
+    made: AtomicU64,
     patience: Duration,
     clock: SystemClock,
 }
@@ -55,28 +57,23 @@ struct Idle {
     epoch: u64,
 }
 
-/// Too many wait for a connection already.
-#[derive(Debug)]
-pub(super) struct Crowded;
-
 impl Pool {
-    /// Connections by `options`, no more than `connections`, for which `most_waiting` may wait.
-    /// `patience` is how long an answer is awaited that nobody wants any more.
+    /// Connections by `options`, no more than `connections`. `patience` is how long an answer is
+    /// awaited that nobody wants any more.
     pub(super) fn new(
         options: PgConnectOptions,
         mode: Mode,
         connections: usize,
-        most_waiting: usize,
         patience: Duration,
     ) -> Self {
         let shared = Shared {
             options,
             mode,
-            places: Arc::new(Semaphore::new(connections)),
+            connections,
+            places: Arc::new(Places::new(connections)),
             idle: Mutex::new(Vec::new()),
             epoch: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
-            most_waiting,
+            made: AtomicU64::new(0),
             patience,
             clock: SystemClock::new(),
         };
@@ -85,22 +82,26 @@ impl Pool {
         }
     }
 
+    /// The right to a connection that nobody has.
+    pub(super) fn try_place(&self) -> Option<Place> {
+        Some(self.shared.place(self.shared.places.try_acquire()?))
+    }
+
     /// The right to a connection. Waits for it as long as it is polled.
-    pub(super) async fn place(&self) -> Result<Place, Crowded> {
-        let shared = &self.shared;
-        let permit = match Arc::clone(&shared.places).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _waiting = Waiting::begin(shared)?;
-                let places = Arc::clone(&shared.places);
-                // The places are never closed.
-                places.acquire_owned().await.map_err(|_| Crowded)?
-            }
-        };
-        Ok(Place {
-            shared: Arc::clone(shared),
-            _permit: permit,
-        })
+    pub(super) async fn place(&self, urgency: Urgency) -> Place {
+        let permit = self.shared.places.acquire(urgency).await;
+        self.shared.place(permit)
+    }
+
+    /// How many connections are in use, or being made.
+    pub(super) fn in_use(&self) -> usize {
+        let free = self.shared.places.free();
+        self.shared.connections.saturating_sub(free)
+    }
+
+    /// How many connections were made so far.
+    pub(super) fn made(&self) -> u64 {
+        self.shared.made.load(Ordering::Relaxed)
     }
 
     /// Forgets the connections that are idle now: what broke one has mostly broken all.
@@ -114,13 +115,20 @@ impl fmt::Debug for Pool {
         // Not the options, which have a password.
         f.debug_struct("Pool")
             .field("mode", &self.shared.mode)
-            .field("free", &self.shared.places.available_permits())
+            .field("in_use", &self.in_use())
             .field("idle", &self.shared.idle().len())
             .finish_non_exhaustive()
     }
 }
 
 impl Shared {
+    fn place(self: &Arc<Self>, permit: Permit) -> Place {
+        Place {
+            shared: Arc::clone(self),
+            _permit: permit,
+        }
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,30 +168,10 @@ impl Shared {
     }
 }
 
-/// One of those who wait.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(shared: &'a Shared) -> Result<Self, Crowded> {
-        let more = |waiting: usize| (waiting < shared.most_waiting).then_some(waiting + 1);
-        shared
-            .waiting
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .map(|_| Self(&shared.waiting))
-            .map_err(|_| Crowded)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The right to one connection.
 pub(super) struct Place {
     shared: Arc<Shared>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Place {
@@ -212,6 +200,7 @@ impl Place {
     async fn connect_anew(self) -> Result<Session, Error> {
         let epoch = self.shared.epoch.load(Ordering::Relaxed);
         let connection = self.shared.options.connect().await?;
+        self.shared.made.fetch_add(1, Ordering::Relaxed);
         Ok(self.session(connection, epoch))
     }
 
@@ -236,19 +225,19 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Asks for one row.
-    pub(super) async fn fetch(&mut self, query: PgQuery) -> Result<PgRow, Error> {
+    /// Asks for all rows.
+    pub(super) async fn fetch(&mut self, query: PgQuery) -> Result<Vec<PgRow>, Error> {
         let (Some(connection), Some(place)) = (&mut self.connection, &self.place) else {
             return Err(Error::PoolClosed);
         };
         match &place.shared.mode {
-            Mode::Session => query.fetch_one(connection).await,
+            Mode::Session => query.fetch_all(connection).await,
             Mode::Transaction(begin) => {
                 let begin = AssertSqlSafe(Arc::clone(begin));
                 sqlx::raw_sql(begin).execute(&mut *connection).await?;
-                let row = query.persistent(false).fetch_one(&mut *connection).await?;
+                let rows = query.persistent(false).fetch_all(&mut *connection).await?;
                 sqlx::raw_sql("COMMIT").execute(connection).await?;
-                Ok(row)
+                Ok(rows)
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgRow;
+use tokio::runtime::Handle;
 
 use crate::{
     Admitted, Claim, CounterState, IdempotencyKey, Refusal, Refused, Replay, ReservationId,
@@ -11,16 +12,20 @@ use crate::{
 };
 
 use super::answer::{self, text};
-use super::engine::{Engine, Twice};
+use super::engine::Engine;
 use super::fault::not_understood;
+use super::lanes::{self, Job, Lane, Lanes, Operation};
 use super::moment::{Moment, micros};
 use super::name::Name;
-use super::observe;
 use super::pool::PgQuery;
+use super::settle::{Ending, settle};
+use super::statistics::Counts;
+use crate::urgency::Urgency;
 
 /// An operation, as the database is asked for it.
 #[derive(Debug)]
 pub(super) struct Asked {
+    id: [u8; 16],
     names: Vec<Name>,
     units: Vec<String>,
     limits: Vec<Option<String>>,
@@ -35,6 +40,7 @@ impl Asked {
         let names: Result<_, _> = claims.iter().map(|claim| Name::new(claim.key())).collect();
         let limit = |claim: &Claim| claim.limit().at_most().map(|most| most.to_string());
         Ok(Self {
+            id: random()?,
             names: names?,
             units: claims
                 .iter()
@@ -46,70 +52,117 @@ impl Asked {
         })
     }
 
-    pub(super) async fn ask(self, engine: Arc<Engine>) -> Result<ReserveOutcome, StoreError> {
-        // Made before anything is sent, so that a call made again is known.
-        let id = new_id()?;
-        let ask = |moment| self.query(&engine, &id, moment);
-        let row = engine.call("reserve", Twice::CountsOnce, ask).await?;
-        read(&row)
+    pub(super) async fn ask(mut self, engine: Arc<Engine>) -> Result<ReserveOutcome, StoreError> {
+        let subjects = self.names.iter().map(|name| name.subject.as_str());
+        let lane = engine.signs.lane(subjects);
+        self.mark(lane);
+        lanes::ask(engine, lane, self).await
     }
 
-    fn query(&self, engine: &Engine, id: &[u8; 16], moment: Moment) -> PgQuery {
+    /// Has the id tell the lane, by which the reservation is settled.
+    fn mark(&mut self, lane: Lane) {
+        for (byte, of_lane) in self.id.iter_mut().zip(lane.to_bytes()) {
+            *byte = of_lane;
+        }
+    }
+}
+
+impl Operation for Asked {
+    type Answer = ReserveOutcome;
+
+    const NAME: &'static str = "reserve";
+    const URGENCY: Urgency = Urgency::Begins;
+
+    fn lanes(engine: &Engine) -> &Lanes<Self> {
+        &engine.reserves
+    }
+
+    /// Each has an id of its own.
+    fn goes_with(&self, _others: &[Job<Self>]) -> bool {
+        true
+    }
+
+    fn query(engine: &Engine, together: &[Self], moment: Moment) -> PgQuery {
+        let all = || together.iter().flat_map(|asked| &asked.names);
         let each = |part: fn(&Name) -> &String| -> Vec<String> {
-            self.names.iter().map(|name| part(name).clone()).collect()
+            all().map(|name| part(name).clone()).collect()
         };
-        let lengths: Vec<Option<i64>> = self.names.iter().map(|name| name.length).collect();
-        let ends: Vec<Option<i64>> = self.names.iter().map(|name| name.ends).collect();
+        let lengths: Vec<Option<i64>> = all().map(|name| name.length).collect();
+        let ends: Vec<Option<i64>> = all().map(|name| name.ends).collect();
+        let units: Vec<String> = together.iter().flat_map(|it| it.units.clone()).collect();
+        let limits: Vec<_> = together.iter().flat_map(|it| it.limits.clone()).collect();
+        let key = |asked: &Self| asked.key.as_ref().map(|key| key.as_str().to_owned());
+        let (mut heads, mut tails) = (Vec::new(), Vec::new());
+        let mut claims = 0;
+        for asked in together {
+            heads.push(answer::position(claims + 1));
+            claims += asked.names.len();
+            tails.push(answer::position(claims));
+        }
         sqlx::query(AssertSqlSafe(Arc::clone(&engine.statements.reserve)))
-            .bind(id.to_vec())
+            .bind(together.iter().map(|it| it.id.to_vec()).collect::<Vec<_>>())
+            .bind(heads)
+            .bind(tails)
+            .bind(together.iter().map(|it| it.ttl).collect::<Vec<_>>())
+            .bind(together.iter().map(key).collect::<Vec<_>>())
             .bind(each(|name| &name.subject))
             .bind(each(|name| &name.feature))
             .bind(each(|name| &name.span))
             .bind(lengths)
             .bind(ends)
-            .bind(self.units.clone())
-            .bind(self.limits.clone())
-            .bind(self.ttl)
-            .bind(self.key.as_ref().map(|key| key.as_str().to_owned()))
+            .bind(units)
+            .bind(limits)
             .bind(moment.steady)
             .bind(moment.wall)
     }
+
+    fn read(row: &PgRow, counts: &Counts) -> Result<ReserveOutcome, StoreError> {
+        let outcome = text(row, 0)?;
+        counts.expired(answer::number(row, 5)?);
+        let replay = match &*outcome {
+            "admitted" => Replay::First,
+            "joined" | "repeated" => Replay::Repeated,
+            "full" => return refused(row, Refusal::Full),
+            "never" => return refused(row, Refusal::NeverFits),
+            "conflict" => return Err(StoreError::new(StoreErrorKind::IdempotencyConflict)),
+            "crowded" => {
+                let full = StoreError::new(StoreErrorKind::Full);
+                return Err(full.with_detail("too many retries of one operation are under way"));
+            }
+            other => return Err(not_understood(other)),
+        };
+        let id: Vec<u8> = answer::column(row, 1)?;
+        let id = id
+            .try_into()
+            .map_err(|_| not_understood("the id of a reservation"))?;
+        let id = ReservationId::from_u128(u128::from_be_bytes(id));
+        Ok(ReserveOutcome::Admitted(Admitted::new(
+            id,
+            answer::states(row, 3)?,
+            replay,
+        )))
+    }
+
+    /// Whoever left was told that it failed, or will never ask: what was taken goes back.
+    fn unheard(engine: &Arc<Engine>, answer: ReserveOutcome) {
+        let (ReserveOutcome::Admitted(admitted), Ok(runtime)) = (answer, Handle::try_current())
+        else {
+            return;
+        };
+        let release = settle(Arc::clone(engine), admitted.id(), Ending::Release);
+        // If that fails, it expires.
+        drop(runtime.spawn(release));
+    }
 }
 
-fn new_id() -> Result<[u8; 16], StoreError> {
+/// Made before anything is sent, so that a call made again is known.
+fn random() -> Result<[u8; 16], StoreError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| {
         let fault = StoreError::new(StoreErrorKind::Internal);
         fault.with_detail(format!("the system gives no random numbers: {error}"))
     })?;
     Ok(id)
-}
-
-fn read(row: &PgRow) -> Result<ReserveOutcome, StoreError> {
-    let outcome = text(row, 0)?;
-    observe::expired(answer::number(row, 5)?);
-    let replay = match &*outcome {
-        "admitted" => Replay::First,
-        "joined" | "repeated" => Replay::Repeated,
-        "full" => return refused(row, Refusal::Full),
-        "never" => return refused(row, Refusal::NeverFits),
-        "conflict" => return Err(StoreError::new(StoreErrorKind::IdempotencyConflict)),
-        "crowded" => {
-            let full = StoreError::new(StoreErrorKind::Full);
-            return Err(full.with_detail("too many retries of one operation are under way"));
-        }
-        other => return Err(not_understood(other)),
-    };
-    let id: Vec<u8> = answer::column(row, 1)?;
-    let id = id
-        .try_into()
-        .map_err(|_| not_understood("the id of a reservation"))?;
-    let id = ReservationId::from_u128(u128::from_be_bytes(id));
-    Ok(ReserveOutcome::Admitted(Admitted::new(
-        id,
-        answer::states(row, 3)?,
-        replay,
-    )))
 }
 
 fn refused(row: &PgRow, reason: Refusal) -> Result<ReserveOutcome, StoreError> {

@@ -102,8 +102,8 @@ impl Statements {
             format!("SELECT * FROM \"{schema}\".{function}({arguments})").into()
         };
         Self {
-            reserve: call("reserve", 12),
-            settle: call("settle", 4),
+            reserve: reserve_together(schema),
+            settle: settle_together(schema),
             peek: call("peek", 6),
             tally: call("tally", 4),
             adjust: call("adjust", 7),
@@ -113,6 +113,43 @@ impl Statements {
             sweep: call("sweep", 3),
         }
     }
+}
+
+/// Several operations in one message, and so in one transaction. Each statement of a function sees what
+/// those before it have done.
+fn reserve_together(schema: &SchemaName) -> Arc<str> {
+    // The claims of all are behind each other, and `head` and `tail` tell whose they are.
+    let of = |claims: &str| format!("({claims}[])[c.head:c.tail]");
+    let claims = [
+        "$6::text",
+        "$7::text",
+        "$8::text",
+        "$9::bigint",
+        "$10::bigint",
+        "$11::text",
+        "$12::text",
+    ];
+    let claims = claims.map(of).join(", ");
+    format!(
+        "SELECT r.* FROM unnest($1::bytea[], $2::integer[], $3::integer[], $4::bigint[], $5::text[]) \
+         WITH ORDINALITY AS c (id, head, tail, ttl, key, place) \
+         CROSS JOIN LATERAL \"{}\".reserve(c.id, {claims}, c.ttl, c.key, $13, $14) AS r ORDER BY c.place",
+        schema.as_str()
+    )
+    .into()
+}
+
+/// The same for ends of reservations. Who names no units releases.
+fn settle_together(schema: &SchemaName) -> Arc<str> {
+    format!(
+        "SELECT s.* FROM unnest($1::bytea[], $2::integer[], $3::integer[]) \
+         WITH ORDINALITY AS c (id, head, tail, place) \
+         CROSS JOIN LATERAL \"{}\".settle( \
+             c.id, CASE WHEN c.head IS NOT NULL THEN ($4::text[])[c.head:c.tail] END, $5, $6 \
+         ) AS s ORDER BY c.place",
+        schema.as_str()
+    )
+    .into()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tiergate_core::Limit;
 
+use crate::urgency::Urgency;
 use crate::{CounterKey, CounterWindow};
 
 use super::name::{self, Prefix, Tag};
@@ -18,6 +19,7 @@ pub(super) struct Call {
     script: &'static Script,
     tags: Vec<Tag>,
     arguments: Vec<String>,
+    urgency: Urgency,
 }
 
 /// How a script is named to the server.
@@ -43,7 +45,18 @@ impl Call {
             script,
             tags,
             arguments: Vec::new(),
+            urgency: Urgency::Begins,
         }
+    }
+
+    /// Has it go before those that begin something.
+    pub(super) fn that_ends(mut self) -> Self {
+        self.urgency = Urgency::Ends;
+        self
+    }
+
+    pub(super) fn urgency(&self) -> Urgency {
+        self.urgency
     }
 
     pub(super) fn text(mut self, text: impl Into<String>) -> Self {

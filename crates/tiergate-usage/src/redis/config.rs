@@ -76,6 +76,9 @@ impl RedisUsageBuilder {
 
     /// Lets at most this many calls be under way; 1,024 unless set. Another one fails at once, with
     /// [`StoreErrorKind::Full`](crate::StoreErrorKind::Full).
+    ///
+    /// Calls that end something are not among them: commits, releases, and what is told of leases. Of those
+    /// 16,384 may be, or this many if it is more.
     pub fn max_calls(mut self, most: usize) -> Self {
         self.max_calls = most.min(tokio::sync::Semaphore::MAX_PERMITS);
         self

@@ -10,6 +10,7 @@ use tiergate_clock::Clock;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use crate::urgency::{MOST_ENDING, Urgency};
 use crate::{StoreError, StoreErrorKind};
 
 use super::call::{Call, Common, Form};
@@ -29,6 +30,8 @@ pub(super) struct Sender {
     deadline: Duration,
     max_calls: usize,
     places: Semaphore,
+    /// For calls that end something, so that others leave them room.
+    ending: Semaphore,
     refused: AtomicU64,
     repeated: AtomicU64,
     expired: AtomicU64,
@@ -49,6 +52,7 @@ impl Sender {
             deadline: settings.deadline,
             max_calls: settings.max_calls,
             places: Semaphore::new(settings.max_calls),
+            ending: Semaphore::new(settings.max_calls.max(MOST_ENDING)),
             refused: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -59,15 +63,17 @@ impl Sender {
         &self.prefix
     }
 
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         self.link.is_cluster()
     }
 
     pub(super) fn statistics(&self) -> RedisStatistics {
         RedisStatistics {
-            calls: self
-                .max_calls
-                .saturating_sub(self.places.available_permits()),
+            calls: self.under_way(),
             refused_calls: self.refused.load(Ordering::Relaxed),
             repeated_calls: self.repeated.load(Ordering::Relaxed),
             connections: self.link.made(),
@@ -75,9 +81,21 @@ impl Sender {
         }
     }
 
+    fn under_way(&self) -> usize {
+        let begun = self
+            .max_calls
+            .saturating_sub(self.places.available_permits());
+        let most_ending = self.max_calls.max(MOST_ENDING);
+        begun + most_ending.saturating_sub(self.ending.available_permits())
+    }
+
     /// What a script answers, within the deadline.
     pub(super) async fn run(&self, call: &Call) -> Result<Reply, StoreError> {
-        let Ok(_place) = self.places.try_acquire() else {
+        let places = match call.urgency() {
+            Urgency::Begins => &self.places,
+            Urgency::Ends => &self.ending,
+        };
+        let Ok(_place) = places.try_acquire() else {
             return Err(self.no_place());
         };
         let end = self.end();

@@ -100,5 +100,5 @@ fn call(token: Token, holder: u8, ending: &Ending, tags: &[Tag]) -> Call {
         }
         Ending::Release => call.text(""),
     };
-    call.text(token.tag.to_string())
+    call.text(token.tag.to_string()).that_ends()
 }

@@ -141,7 +141,8 @@ impl SharedStore for RedisUsage {
         let call = of_lease(&script::EXTEND, key, id)
             .text(name::counter(key))
             .units(kept)
-            .length(ttl);
+            .length(ttl)
+            .that_ends();
         self.later(async move |sender| extended(&sender.run(&call).await?))
     }
 
@@ -151,7 +152,10 @@ impl SharedStore for RedisUsage {
         id: LeaseId,
         used: u64,
     ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
-        let call = of_lease(&script::END, key, id).counter(key).units(used);
+        let call = of_lease(&script::END, key, id)
+            .counter(key)
+            .units(used)
+            .that_ends();
         self.later(async move |sender| ended(&sender.run(&call).await?))
     }
 
@@ -165,5 +169,9 @@ impl SharedStore for RedisUsage {
         adjustment: Adjustment,
     ) -> StoreFuture<Result<Tally, StoreError>> {
         self.tally_of(key, Some(adjustment))
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.sender.deadline())
     }
 }

@@ -80,6 +80,11 @@ pub trait SharedStore: UsageStore {
         key: &CounterKey,
         adjustment: Adjustment,
     ) -> StoreFuture<Result<Tally, StoreError>>;
+
+    /// The longest that a call takes until it answers or fails, if the store sees to that.
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
@@ -116,5 +121,9 @@ impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
         adjustment: Adjustment,
     ) -> StoreFuture<Result<Tally, StoreError>> {
         (**self).adjust(key, adjustment)
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        (**self).deadline()
     }
 }

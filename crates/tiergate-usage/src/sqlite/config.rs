@@ -108,6 +108,9 @@ impl SqliteUsageBuilder {
 
     /// Lets at most this many calls wait for their turn; 4,096 unless set, and at least one. Further
     /// ones fail.
+    ///
+    /// Calls that end something are not among them, and never wait behind them: commits, releases, and
+    /// what is told of leases. Of those 16,384 may wait, or this many if it is more.
     pub fn max_waiting(mut self, most: usize) -> Self {
         self.max_waiting = most.max(1);
         self

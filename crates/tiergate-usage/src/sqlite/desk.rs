@@ -7,12 +7,14 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::urgency::Urgency;
 use crate::{StoreError, StoreErrorKind, WhenAbsent, observe};
 
 use super::config::SqliteUsageBuilder;
 use super::fault::{Cause, Fault};
 use super::file::{self, File, Missing, Place};
 use super::id::Names;
+use super::inbox::{Inbox, Outbox, boxes};
 use super::operation::{Asked, Operation};
 use super::statistics::{Counts, add};
 use super::time::Timeline;
@@ -27,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The way to the thread that writes.
 #[derive(Debug)]
 pub(super) struct Desk {
-    queue: mpsc::Sender<Message>,
+    queue: Outbox,
     /// The runtime of the writer's thread, which times the calls: a caller may have none.
     runtime: Handle,
     deadline: Duration,
@@ -41,7 +43,7 @@ pub(super) struct Desk {
 impl Desk {
     /// Opens the file in a thread of its own, which then does what is asked.
     pub(super) async fn open(builder: SqliteUsageBuilder) -> Result<Self, StoreError> {
-        let (queue, messages) = mpsc::channel(builder.max_waiting);
+        let (queue, messages) = boxes(builder.max_waiting);
         let (opened, is_open) = oneshot::channel();
         let names = Names::new();
         let counts = Arc::new(Counts::default());
@@ -75,6 +77,10 @@ impl Desk {
         })
     }
 
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     pub(super) async fn ask<O: Operation>(&self, operation: O) -> Result<O::Answer, StoreError> {
         let (to, answer) = oneshot::channel();
         let job = Asked {
@@ -83,7 +89,7 @@ impl Desk {
             to,
             answer: None,
         };
-        self.tell(Message::Do(Box::new(job)))?;
+        self.tell(O::URGENCY, Message::Do(Box::new(job)))?;
         let answer = {
             let _timed = self.runtime.enter();
             timeout(self.deadline, answer)
@@ -108,13 +114,15 @@ impl Desk {
     pub(super) async fn close(&self) {
         let (closed, is_closed) = oneshot::channel();
         // When it has ended already, neither gets anywhere.
-        if self.queue.send(Message::Close(closed)).await.is_ok() {
+        let queue = self.queue.of(Urgency::Begins);
+        if queue.send(Message::Close(closed)).await.is_ok() {
             drop(is_closed.await);
         }
     }
 
-    fn tell(&self, message: Message) -> Result<(), StoreError> {
+    fn tell(&self, urgency: Urgency, message: Message) -> Result<(), StoreError> {
         self.queue
+            .of(urgency)
             .try_send(message)
             .map_err(|refused| match refused {
                 mpsc::error::TrySendError::Full(_) => {
@@ -131,7 +139,7 @@ impl Desk {
 fn live(
     mut writer: Writer,
     when_absent: WhenAbsent,
-    messages: mpsc::Receiver<Message>,
+    messages: Inbox,
     opened: oneshot::Sender<Result<Handle, StoreError>>,
 ) {
     let runtime = match Builder::new_current_thread().enable_time().build() {

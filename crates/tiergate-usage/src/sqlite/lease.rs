@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::now::{Now, nanos};
+use crate::urgency::Urgency;
 use crate::{
     Claim, CounterKey, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome, StoreError,
     StoreErrorKind,
@@ -86,6 +87,7 @@ impl Operation for Extend {
     type Answer = LeaseExtension;
 
     const EFFECT: Effect = Effect::Idempotent;
+    const URGENCY: Urgency = Urgency::Ends;
 
     fn want(&self, wanted: &mut Wanted) {
         wanted.leases.push(self.id);
@@ -128,6 +130,7 @@ impl Operation for End {
     type Answer = LeaseEnd;
 
     const EFFECT: Effect = Effect::Idempotent;
+    const URGENCY: Urgency = Urgency::Ends;
 
     fn want(&self, wanted: &mut Wanted) {
         wanted.leases.push(self.id);

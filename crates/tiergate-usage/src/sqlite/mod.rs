@@ -11,6 +11,7 @@ mod desk;
 mod fault;
 mod file;
 mod id;
+mod inbox;
 mod json;
 mod lease;
 mod ledger;
@@ -346,5 +347,9 @@ impl SharedStore for SqliteUsage {
             key: key.clone(),
             adjustment,
         }))
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.desk.deadline())
     }
 }

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::now::Now;
+use crate::urgency::Urgency;
 use crate::{CounterKey, LeaseId, StoreError};
 
 use super::fault::Fault;
@@ -47,6 +48,7 @@ pub(super) trait Operation: Send + 'static {
     type Answer: Send + 'static;
 
     const EFFECT: Effect;
+    const URGENCY: Urgency = Urgency::Begins;
 
     /// Names the rows it works on.
     fn want(&self, wanted: &mut Wanted);

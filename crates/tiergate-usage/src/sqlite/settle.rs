@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::count::remembered_until;
 use crate::holders::Holder;
 use crate::now::Now;
+use crate::urgency::Urgency;
 use crate::{MAX_CLAIMS, Settlement, StoreError, StoreErrorKind};
 
 use super::id::OperationId;
@@ -32,6 +33,7 @@ impl Operation for Settle {
     type Answer = Settlement;
 
     const EFFECT: Effect = Effect::Idempotent;
+    const URGENCY: Urgency = Urgency::Ends;
 
     fn want(&self, wanted: &mut Wanted) {
         wanted.operations.push(self.operation);

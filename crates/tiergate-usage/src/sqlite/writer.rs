@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use crate::now::Now;
@@ -12,6 +12,7 @@ use crate::observe;
 
 use super::fault::{Cause, Fault};
 use super::file::{File, Missing, Place, gone};
+use super::inbox::Inbox;
 use super::ledger::{Bounds, Ledger};
 use super::load::{Backlog, Intent};
 use super::operation::{Effect, Job, Thrift, Wanted};
@@ -81,10 +82,10 @@ enum Certainty {
 }
 
 impl Writer {
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+    pub(super) async fn run(mut self, mut queue: Inbox) {
         let mut closing = None;
         while closing.is_none()
-            && let Some(first) = queue.recv().await
+            && let Some(first) = queue.next().await
         {
             let mut jobs = Jobs::new();
             let mut next = Some(first);
@@ -97,7 +98,7 @@ impl Writer {
                     }
                 }
                 next = (jobs.len() < MOST_AT_ONCE)
-                    .then(|| queue.try_recv().ok())
+                    .then(|| queue.at_once())
                     .flatten();
             }
             self.serve(jobs).await;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
-use tiergate_usage::{Reserve, SqliteUsage, StoreError, StoreErrorKind, UsageStore, WhenAbsent};
+use tiergate_usage::{
+    Reserve, Settlement, SqliteUsage, StoreError, StoreErrorKind, UsageStore, WhenAbsent,
+};
 
 use crate::support::{Folder, PATIENCE, TTL, admitted, claim, gauge, used};
 
@@ -207,6 +209,36 @@ async fn more_calls_than_may_wait_are_turned_away() {
         call.await.unwrap();
     }
     assert_eq!(used(&store, &gauge()).await, admitted);
+}
+
+#[tokio::test]
+async fn a_crowd_that_reserves_does_not_keep_anybody_from_settling() {
+    let folder = Folder::new();
+    let store = SqliteUsage::builder(folder.file()).deadline(PATIENCE);
+    let store = store.max_waiting(1).open().await.unwrap();
+    let held = admitted(&store, &[claim(&gauge(), 1, 100)]).await;
+    let mut other = folder.connection().await;
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let claims = [claim(&gauge(), 1, 100)];
+    let mut waiting = Vec::new();
+    // Until there is no more room for those who reserve.
+    while store.statistics().turned_away() == 0 {
+        let mut call = store.reserve(Reserve::new(&claims, TTL));
+        if tokio::time::timeout(Duration::ZERO, &mut call)
+            .await
+            .is_err()
+        {
+            waiting.push(call);
+        }
+    }
+    let mut commit = store.commit(held.id(), &[1]);
+    let asked = tokio::time::timeout(Duration::ZERO, &mut commit).await;
+    assert!(asked.is_err(), "it is taken, and waits: {asked:?}");
+    other.execute("ROLLBACK").await.unwrap();
+    assert_eq!(commit.await.unwrap(), Settlement::Settled);
+    for call in waiting {
+        call.await.unwrap();
+    }
 }
 
 /// Nothing is done for those who have left before their turn came.

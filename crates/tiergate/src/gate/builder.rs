@@ -155,7 +155,9 @@ impl TierGateBuilder {
     }
 
     /// Gives units back that were reserved and never settled, after this long. Ten minutes by
-    /// default; it must be longer than the longest request.
+    /// default; it must be longer than the longest request. What a request used that was open for longer
+    /// is not counted, and may be given to another:
+    /// [`answered_uncounted`](super::GateStatistics::answered_uncounted) tells how often.
     pub fn reservation_ttl(mut self, ttl: Duration) -> Self {
         self.reservation_ttl = ttl;
         self

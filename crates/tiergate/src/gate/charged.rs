@@ -6,7 +6,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Catalog, FeatureKind, LimitId, Subject};
-use tiergate_usage::{CounterKey, IdempotencyKey, MAX_CLAIMS, Settlement, Settling};
+use tiergate_usage::{
+    CounterKey, IdempotencyKey, MAX_CLAIMS, Settlement, Settling, StoreError, StoreErrorKind,
+};
 use tokio::runtime::Handle;
 
 use super::TierGate;
@@ -156,13 +158,18 @@ impl TierGate {
         let runtime = Handle::try_current().ok()?;
         let gate = self.clone();
         let told = runtime.spawn(async move {
-            match settling.await {
+            let settled = settling.await;
+            match settled {
                 Ok(Settlement::AlreadySettled) => {}
                 // If the store failed, it is not known; the key keeps it from being billed twice.
                 Ok(_) | Err(_) => gate.charge(bill),
             }
+            settled
         });
-        self.wait_until_settled(told)
+        self.wait_until_settled(async move {
+            let ended = |error| StoreError::new(StoreErrorKind::Internal).with_source(error);
+            told.await.unwrap_or_else(|error| Err(ended(error)))
+        })
     }
 
     /// Tells of units that a request or an operation was charged.

@@ -339,7 +339,8 @@ impl Count {
                 match (reservation.commit_with(units).now_or_never(), replay) {
                     // Whoever settled it was charged.
                     (Ok(Ok(Settlement::AlreadySettled)), _) => None,
-                    (Ok(_), _) => {
+                    (Ok(settled), _) => {
+                        gate.note_settled(&settled);
                         gate.charge(bill);
                         None
                     }

@@ -33,10 +33,24 @@ pub struct GateStatistics {
     pub unknown_tiers: u64,
     /// Questions that the store of usage did not answer.
     pub store_failures: u64,
-    /// Answers that went out before the store of usage had counted them, because it took too long.
+    /// Answers that went out and were not counted then: because the store of usage took too long, which
+    /// may count them afterwards; or because it failed, or the reservation had expired, which will not.
+    /// With an [`answer_wait`](crate::TierGateBuilder::answer_wait) of zero only those of which it was
+    /// known at once.
     pub answered_uncounted: u64,
     /// Decisions that a mistake in the program prevented.
     pub mistakes: u64,
+}
+
+/// Why an answer was not counted when it went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uncounted {
+    /// The store took too long. It may count it yet.
+    Slow,
+    /// The reservation had expired, or the store did not know it any more.
+    Late,
+    /// The store failed for good.
+    Failed,
 }
 
 impl Observer {
@@ -116,13 +130,19 @@ impl Observer {
         );
     }
 
-    pub(crate) fn answered_uncounted(&self) {
+    pub(crate) fn answered_uncounted(&self, why: Uncounted) {
         self.answered_uncounted.fetch_add(1, Ordering::Relaxed);
         counter_metric("tiergate_answers_uncounted_total");
+        let reason = match why {
+            Uncounted::Slow => "slow",
+            Uncounted::Late => "late",
+            Uncounted::Failed => "failed",
+        };
         tracing::warn!(
             target: "tiergate",
             event = "usage.answered_uncounted",
-            "an answer went out before its units were counted, the store of usage is slow"
+            reason,
+            "an answer went out and its units were not counted"
         );
     }
 

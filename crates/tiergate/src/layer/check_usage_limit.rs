@@ -27,7 +27,8 @@ define_layer! {
     /// An answer waits until its units are counted, so that what a client has seen is never given to
     /// somebody else, wherever this process stops. A store in memory, and leased units, do that at
     /// once; for others it is a round trip, and
-    /// [`answer_wait`](crate::TierGateBuilder::answer_wait) bounds it.
+    /// [`answer_wait`](crate::TierGateBuilder::answer_wait) bounds it. What goes out uncounted all the same
+    /// is in [`answered_uncounted`](crate::gate::GateStatistics::answered_uncounted).
     ///
     /// ```
     /// use axum::{Extension, Router, routing::post};

@@ -12,6 +12,8 @@ pub(in crate::leased) struct Block {
     pub(super) units: u64,
     /// How many the store has acknowledged to keep, whatever becomes of the rest. Never falls.
     pub(super) kept: u64,
+    /// How many the store was asked to keep, whether or not it has acknowledged that. Never below `kept`.
+    pub(super) told: u64,
     pub(super) standing: Standing,
     /// Until when the store holds it for certain.
     pub(super) deadline: u64,
@@ -34,6 +36,14 @@ pub(super) enum Standing {
 }
 
 impl Block {
+    /// The units that the store may keep without having acknowledged it, and will when it is asked again.
+    pub(super) fn in_doubt(&self) -> u64 {
+        match self.standing {
+            Standing::Open | Standing::Doubted => self.told - self.kept,
+            Standing::Over => 0,
+        }
+    }
+
     /// The units that may be used.
     pub(super) fn usable(&self) -> u64 {
         match self.standing {

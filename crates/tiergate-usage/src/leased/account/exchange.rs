@@ -67,9 +67,19 @@ impl Account {
             Message::Lease { .. } => LastSent::Lease,
             Message::Extend { .. } | Message::End { .. } => LastSent::Other,
         };
-        if let (Message::Lease { .. }, Some(asking)) = (message, &mut self.asking) {
-            // Counted from the first time: the store may have heard it then.
-            asking.first_sent = asking.first_sent.min(now.elapsed());
+        match message {
+            Message::Lease { .. } => {
+                if let Some(asking) = &mut self.asking {
+                    // Counted from the first time: the store may have heard it then.
+                    asking.first_sent = asking.first_sent.min(now.elapsed());
+                }
+            }
+            Message::Extend { id, kept } => {
+                if let Some(block) = self.blocks.iter_mut().find(|block| block.id == id) {
+                    block.told = block.told.max(kept);
+                }
+            }
+            Message::End { .. } => {}
         }
         Step::Send(message)
     }
@@ -128,7 +138,7 @@ impl Account {
             .find(|it| is_renewal(it, now.elapsed()))?;
         Some(Message::Extend {
             id: due.id,
-            kept: due.kept,
+            kept: due.told,
         })
     }
 
@@ -152,13 +162,10 @@ impl Account {
                 purpose: Purpose::Debt,
             });
         }
-        let unused = self.unused();
-        let mut waiting = 0_u64;
-        for waiter in &self.waiting {
-            waiting = waiting.saturating_add(waiter.units_of(self.key()));
-        }
+        let spare = self.spare();
+        let waiting = self.waited_for();
         let front = self.waiting.front();
-        let first = front.map_or(0, |it| it.units_of(self.key()).saturating_sub(unused));
+        let first = front.map_or(0, |it| it.units_of(self.key()).saturating_sub(spare));
         let limit = front.map_or(self.last_limit, |it| it.limit_of(self.key()));
         if first == 0 && (service == Service::Closing || !self.is_low()) {
             return None;
@@ -175,7 +182,7 @@ impl Account {
             replicas: terms.replicas,
             demand: self.demand.size(),
             first,
-            waiting: waiting.saturating_sub(unused),
+            waiting: waiting.saturating_sub(spare),
             most: terms.block_most,
         });
         if units == 0 {
@@ -186,7 +193,7 @@ impl Account {
         let used_soon = self.used.saturating_add(u128::from(waiting));
         let kept = used_soon
             .saturating_add(u128::from(self.ahead))
-            .saturating_sub(self.kept_soon());
+            .saturating_sub(self.told_in_all());
         Some(Asking {
             id,
             units,
@@ -208,34 +215,55 @@ impl Account {
 
     pub(super) fn is_report_due(&self) -> bool {
         // Half of what may be ahead, so that not every unit takes a message.
-        let ahead = u128::from(self.ahead.div_ceil(2));
-        self.kept < self.used.saturating_add(ahead).min(self.granted)
+        self.kept < self.needed(self.ahead.div_ceil(2))
     }
 
-    /// Tells the store what is used, if it has to know.
+    /// What is used, soon will be, or may be before the store hears of it; as far as it is granted.
+    fn needed(&self, ahead: u64) -> u128 {
+        // Few look while somebody waits: there is a task then.
+        let waiting = if self.waiting.is_empty() {
+            0
+        } else {
+            self.waited_for()
+        };
+        let soon = self.used.saturating_add(u128::from(waiting));
+        soon.saturating_add(u128::from(ahead)).min(self.granted)
+    }
+
+    /// Tells the store what is used or waited for, if it has to know.
     fn report(&self) -> Option<Message> {
         if !self.is_report_due() {
             return None;
         }
-        let wanted = self
-            .used
-            .saturating_add(u128::from(self.ahead))
-            .min(self.granted);
-        let more = wanted.saturating_sub(self.kept_soon());
-        let more = u64::try_from(more).unwrap_or(u64::MAX);
-        let block = self
+        let mut open = self
             .blocks
             .iter()
-            .find(|it| it.standing == Standing::Open && it.kept < it.units)?;
+            .filter(|it| it.standing == Standing::Open);
+        // What was told and not acknowledged first: the store may keep it already, and no more is lost
+        // with this process than it needs.
+        if let Some(block) = open.clone().find(|it| it.in_doubt() > 0) {
+            return Some(Message::Extend {
+                id: block.id,
+                kept: block.told,
+            });
+        }
+        let more = self.needed(self.ahead).saturating_sub(self.told_in_all());
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        let block = open.find(|it| it.kept < it.units)?;
         (more > 0).then(|| Message::Extend {
             id: block.id,
             kept: block.kept.saturating_add(more).min(block.units),
         })
     }
 
-    /// What is kept once all that was decided has been told.
-    fn kept_soon(&self) -> u128 {
-        self.kept + u128::from(self.owed_in_all())
+    /// What is kept once all that was decided has been told and acknowledged.
+    fn told_in_all(&self) -> u128 {
+        let in_doubt = self.blocks.iter().map(|it| u128::from(it.in_doubt()));
+        let asked = self
+            .asking
+            .filter(|asking| asking.purpose == Purpose::Demand)
+            .map_or(0, |asking| u128::from(asking.kept));
+        self.kept + u128::from(self.owed_in_all()) + in_doubt.sum::<u128>() + asked
     }
 
     pub(super) fn owed_in_all(&self) -> u64 {
@@ -363,6 +391,7 @@ impl Account {
             id: asking.id,
             units: asking.units,
             kept: asking.kept,
+            told: asking.kept,
             standing,
             deadline,
             renew_at: asking.first_sent.saturating_add(terms.renewal()),
@@ -395,6 +424,7 @@ impl Account {
             LeaseExtension::Extended => {
                 let more = kept.saturating_sub(block.kept);
                 block.kept += more;
+                block.told = block.told.max(block.kept);
                 self.kept += u128::from(more);
                 // Who doubted it is put right.
                 block.standing = Standing::Open;
@@ -414,7 +444,17 @@ impl Account {
         };
         let after = u128::from(block.usable());
         self.granted = (self.granted + after).saturating_sub(before);
+        if let Event::Lost(_) = event {
+            self.make_good();
+        }
         event
+    }
+
+    /// Takes from elsewhere what was lost with a block and used all the same. All that was reserved is
+    /// kept, so it is what was committed beyond that, which counts in full.
+    fn make_good(&mut self) {
+        let missing = self.used.saturating_sub(self.granted);
+        self.overdraw(u64::try_from(missing).unwrap_or(u64::MAX));
     }
 
     fn ended(&mut self, id: LeaseId) -> Event {

@@ -28,16 +28,15 @@ impl Account {
 
     /// Begins to give back one block whose units are not needed. Whether there was one.
     pub(super) fn give_back(&mut self) -> bool {
-        // With an end under way, what is kept is not known well enough to lower it; and what may yet
-        // be taken back could not be after the end.
+        // With an end under way, what is kept is not known well enough to lower it; nor while commits
+        // wait for it.
         if !self.closing.is_empty() || self.unsettled > 0 || self.asking.is_some() || self.owed > 0
         {
             return false;
         }
-        let found = self
-            .blocks
-            .iter()
-            .position(|block| self.granted_without(block) >= self.used);
+        let found = self.blocks.iter().position(|block| {
+            self.granted_without(block) >= self.used && self.keeps_without(block)
+        });
         let Some(block) = found.and_then(|position| self.blocks.remove(position)) else {
             return false;
         };
@@ -66,6 +65,13 @@ impl Account {
 
     fn granted_without(&self, block: &Block) -> u128 {
         self.granted - u128::from(block.usable()) + u128::from(self.least_used(block))
+    }
+
+    /// Whether all that is used stays kept when a block ends with the least that is used of it. What is
+    /// open and might be of that block must not be counted as used of it: it may yet be released.
+    fn keeps_without(&self, block: &Block) -> bool {
+        let without = self.kept - u128::from(block.kept);
+        without + u128::from(self.least_used(block)) >= self.used
     }
 
     /// Has a block ended that is out of the list. No more than is kept of it was used, so that the

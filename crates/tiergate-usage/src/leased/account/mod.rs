@@ -8,9 +8,10 @@
 //! * `kept`: the least that the store counts for all blocks, whichever of the messages that are still
 //!   under way arrive, and if nothing more is ever heard of this process;
 //!
-//! an operation is admitted if `used` stays within `granted`, and the commit of an operation is told
-//! only once `committed` is within `kept`. So what was told is never handed out again. Every
-//! transition that lowers `kept` checks that.
+//! an operation is admitted if `used` stays within `granted` and within `kept`, so that its units stay
+//! counted whatever becomes of the block while it works. Only what is committed beyond what was reserved
+//! can be beyond `kept`, and such a commit is told only once `committed` is within it. So what was told
+//! is never handed out again. Every transition that lowers `kept` checks that.
 
 mod block;
 mod exchange;
@@ -48,7 +49,7 @@ pub(super) struct Account {
     used: u128,
     committed: u128,
     kept: u128,
-    /// Committed units of operations that may yet be taken back, as not all of it is kept.
+    /// Committed units of operations that are not told yet, as not all of it is kept.
     unsettled: u128,
     /// What the store counts for this account, by its last answers.
     at_store: u128,
@@ -118,6 +119,26 @@ struct Fault {
     retry_at: u64,
 }
 
+impl Fault {
+    /// Whether those who come now are told at once, and do not wait for the next attempt. One failure
+    /// may be a moment's: a connection that broke, a store that was slow.
+    fn turns_away(&self, now: u64) -> bool {
+        now < self.retry_at && (self.failures > 1 || !self.kind.is_transient())
+    }
+
+    /// Whether those who wait are told. Who waits for a store that is slow or full may well be served by
+    /// the next attempt, and goes when its own time is up. A store that said twice that it is away is.
+    fn ends_waits(&self) -> bool {
+        match self.kind {
+            StoreErrorKind::TimedOut | StoreErrorKind::Full => false,
+            StoreErrorKind::Unavailable => self.failures > 1,
+            StoreErrorKind::IdempotencyConflict
+            | StoreErrorKind::InvalidClaims
+            | StoreErrorKind::Internal => true,
+        }
+    }
+}
+
 /// Whether units can be taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Check {
@@ -185,6 +206,11 @@ impl Account {
         if self.waiting.is_empty() && self.has(units) {
             return Check::Fits;
         }
+        if let Some(fault) = self.fault
+            && fault.turns_away(now)
+        {
+            return Check::Fault(fault.kind);
+        }
         self.check_waiting(units, limit, now).unwrap_or(
             if self.waiting.len() >= terms.most_waiting {
                 Check::Crowded
@@ -194,7 +220,8 @@ impl Account {
         )
     }
 
-    /// The same for whoever is at the front of the queue. None to go on waiting.
+    /// The same for whoever is at the front of the queue. None to go on waiting, also while the store
+    /// fails: see [`Fault::ends_waits`].
     pub(super) fn check_front(&self, units: u64, limit: Limit, now: u64) -> Option<Check> {
         if self.is_above(limit) {
             return Some(Check::AskStore);
@@ -206,12 +233,7 @@ impl Account {
     }
 
     fn check_waiting(&self, units: u64, limit: Limit, now: u64) -> Option<Check> {
-        if let Some(fault) = self.fault
-            && now < fault.retry_at
-        {
-            return Some(Check::Fault(fault.kind));
-        }
-        let lacking = units.saturating_sub(self.unused());
+        let lacking = units.saturating_sub(self.spare());
         let refused = self.refusal.is_some_and(|refusal| {
             now < refusal.until && lacking >= refusal.units && is_at_most(limit, refusal.limit)
         });
@@ -248,15 +270,24 @@ impl Account {
         self.barred += made_up - u128::from(forgiven);
     }
 
-    /// Units that are granted and not used, as far as they may be used now.
+    /// Units that are granted and not used, and that the store keeps counted for this process already:
+    /// whatever happens to the block now, those who use them are counted.
     fn unused(&self) -> u64 {
-        // While the store is away, nothing is admitted whose commit would have to wait for it.
-        let usable = match self.fault {
-            None => self.granted,
-            Some(_) => self.granted.min(self.kept),
-        };
-        let unused = usable.saturating_sub(self.barred).saturating_sub(self.used);
-        u64::try_from(unused).unwrap_or(u64::MAX)
+        let kept = self.kept.saturating_sub(self.used);
+        u64::try_from(kept).map_or(self.spare(), |kept| kept.min(self.spare()))
+    }
+
+    /// Units that are granted and not used, whether or not the store knows that they are needed.
+    fn spare(&self) -> u64 {
+        let usable = self.granted.saturating_sub(self.barred);
+        u64::try_from(usable.saturating_sub(self.used)).unwrap_or(u64::MAX)
+    }
+
+    /// Units that are waited for.
+    fn waited_for(&self) -> u64 {
+        let here = self.waiting.iter().filter(|it| !it.tell.is_closed());
+        let units = here.map(|waiter| waiter.units_of(&self.key));
+        units.fold(0, u64::saturating_add)
     }
 
     fn has(&self, units: u64) -> bool {
@@ -293,12 +324,11 @@ impl Account {
     }
 
     /// Stops using what the store may have let expire.
-    pub(super) fn doubt_overdue(&mut self, now: u64) -> bool {
+    pub(super) fn doubt_overdue(&mut self, now: u64) {
         if now < self.next_deadline {
-            return false;
+            return;
         }
         self.next_deadline = u64::MAX;
-        let mut doubted = false;
         for block in &mut self.blocks {
             if block.standing != Standing::Open {
                 continue;
@@ -306,12 +336,10 @@ impl Account {
             if block.deadline <= now {
                 self.granted -= u128::from(block.units - block.kept);
                 block.standing = Standing::Doubted;
-                doubted = true;
             } else {
                 self.next_deadline = self.next_deadline.min(block.deadline);
             }
         }
-        doubted
     }
 
     /// Has all units given back that are not used. Whether there are any.
@@ -322,6 +350,15 @@ impl Account {
         self.recall = Recall::Wanted;
         self.low_water = 0;
         true
+    }
+
+    /// Those who wait in vain, as the store fails. Those who have left do not count.
+    pub(super) fn take_disappointed(&mut self) -> Vec<Waiter> {
+        self.waiting.retain(|waiter| !waiter.tell.is_closed());
+        if self.fault.is_some_and(|fault| fault.ends_waits()) {
+            return self.waiting.drain(..).collect();
+        }
+        Vec::new()
     }
 
     /// Whether units are still being given back on demand.
@@ -350,7 +387,7 @@ impl Account {
     }
 
     fn is_low(&self) -> bool {
-        self.low_water > 0 && self.asking.is_none() && self.unused() < self.low_water
+        self.low_water > 0 && self.asking.is_none() && self.spare() < self.low_water
     }
 
     /// Nothing would be lost if the account was not there.

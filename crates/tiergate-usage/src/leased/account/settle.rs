@@ -8,7 +8,6 @@ use super::Account;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::leased) struct Pending {
     pub(in crate::leased) handle: Handle,
-    units: u64,
     /// What was committed of the counter with it: it is sure once so much is kept.
     mark: u128,
 }
@@ -23,19 +22,12 @@ pub(in crate::leased) enum Commit {
 }
 
 impl Account {
-    /// Whether `units` of an open operation still have granted ones behind them. They may not, once a
-    /// block was lost.
-    pub(in crate::leased) fn backs(&self, units: u64) -> bool {
-        self.committed + u128::from(units) <= self.granted
-    }
-
     /// Whether a commit would be sure at once.
     pub(in crate::leased) fn is_sure(&self, units: u64) -> bool {
         self.committed + u128::from(units) <= self.kept
     }
 
-    /// Counts `units` of an operation that had reserved `reserved`, and that are
-    /// [backed](Self::backs).
+    /// Counts `units` of an operation that had reserved `reserved`.
     pub(in crate::leased) fn commit(
         &mut self,
         reserved: u64,
@@ -58,14 +50,13 @@ impl Account {
         }
         self.pending.push_back(Pending {
             handle,
-            units,
             mark: self.committed,
         });
         Commit::Pending
     }
 
     /// Counts units beyond all that is granted, whatever the limit.
-    fn overdraw(&mut self, units: u64) {
+    pub(super) fn overdraw(&mut self, units: u64) {
         // What does not fit in one block waits for the next.
         let owed = self.owed.saturating_add(units);
         let more = owed - self.owed;
@@ -83,42 +74,13 @@ impl Account {
         self.pending.pop_front()
     }
 
-    /// Takes a commit back whose units were lost with their block.
-    pub(in crate::leased) fn pop_lost(&mut self) -> Option<Pending> {
-        let back = *self.pending.back()?;
-        if back.mark <= self.granted {
-            return None;
-        }
-        self.pending.pop_back();
-        self.uncount(back.units);
-        Some(back)
-    }
-
-    /// Takes a commit back that was counted, told or not: the operation was lost elsewhere.
-    pub(in crate::leased) fn withdraw(&mut self, handle: Handle, units: u64) {
-        let position = self.pending.iter().position(|it| it.handle == handle);
-        if let Some(position) = position {
-            self.pending.remove(position);
-        }
-        for later in self.pending.iter_mut().skip(position.unwrap_or(0)) {
-            later.mark = later.mark.saturating_sub(u128::from(units));
-        }
-        self.uncount(units);
-    }
-
-    /// Notes that a commit which is counted may yet be taken back.
+    /// Notes a commit that is counted and not told yet.
     pub(in crate::leased) fn unsettle(&mut self, units: u64) {
         self.unsettled += u128::from(units);
     }
 
-    /// Notes that it may not any more.
+    /// Notes that it is told.
     pub(in crate::leased) fn settle(&mut self, units: u64) {
         self.unsettled = self.unsettled.saturating_sub(u128::from(units));
-    }
-
-    fn uncount(&mut self, units: u64) {
-        self.committed = self.committed.saturating_sub(u128::from(units));
-        self.settle(units);
-        self.release(units);
     }
 }

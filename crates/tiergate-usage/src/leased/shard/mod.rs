@@ -151,12 +151,7 @@ impl Shard {
             let Some(account) = self.accounts.get_mut(index) else {
                 return Attempt::AskStore;
             };
-            if account.doubt_overdue(now.elapsed()) {
-                self.drop_lost(index);
-            }
-            let Some(account) = self.accounts.get(index) else {
-                return Attempt::AskStore;
-            };
+            account.doubt_overdue(now.elapsed());
             match account.check(claim.units(), claim.limit(), now.elapsed(), &self.terms) {
                 Check::Fits => {}
                 Check::Lacking => lacking = true,
@@ -324,7 +319,7 @@ impl Shard {
                 Found::Here(operation) => matches!(operation.stage, Stage::Open),
                 Found::Gone(_) | Found::Unknown => false,
             };
-            // One that is being committed waits for the store, or for the loss of its block.
+            // One that is being committed waits for the store.
             if is_open && let Some(operation) = self.operations.remove(handle, |_| Ended::Expired) {
                 self.put_back(&operation.held, now);
                 expired += 1;
@@ -462,7 +457,7 @@ impl Shard {
             let event = account.answered(message, answer, sent, now.elapsed(), &terms, dice);
             crate::leased::observe::answered(event);
             if let Event::Failed(kind) = event {
-                for waiter in account.waiting.drain(..) {
+                for waiter in account.take_disappointed() {
                     drop(waiter.tell.send(Verdict::Failed(kind)));
                 }
             }
@@ -475,7 +470,6 @@ impl Shard {
         if let Some(account) = self.accounts.get_mut(index) {
             account.doubt_overdue(now.elapsed());
         }
-        self.drop_lost(index);
         self.tell_sure(index);
         self.serve(index, now);
     }

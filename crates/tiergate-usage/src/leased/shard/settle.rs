@@ -5,9 +5,9 @@ use tokio::sync::oneshot;
 
 use crate::memory::slab::{Ended, Found, Handle};
 use crate::now::Now;
-use crate::{MAX_CLAIMS, ReservationId, Settlement};
+use crate::{ReservationId, Settlement};
 
-use super::{Committing, Held, Operation, Patience, Settled, Shard, Stage};
+use super::{Committing, Operation, Patience, Settled, Shard, Stage};
 use crate::leased::account::{Account, Commit};
 use crate::leased::accounts::AccountIndex;
 
@@ -26,7 +26,10 @@ impl Shard {
         let held = match self.operations.find(handle) {
             Found::Unknown => return Settled::Unknown,
             Found::Gone(Ended::Settled) => return Settled::Now(Settlement::AlreadySettled),
-            Found::Gone(Ended::Expired) => return Settled::Now(Settlement::Expired),
+            Found::Gone(Ended::Expired) => {
+                crate::leased::observe::late();
+                return Settled::Now(Settlement::Expired);
+            }
             Found::Here(operation) => match &mut operation.stage {
                 Stage::Open => operation.held.clone(),
                 Stage::Committing(committing) => {
@@ -42,24 +45,11 @@ impl Shard {
         if held.len() != units.len() {
             return Settled::WrongClaims;
         }
-        let (mut backed, mut sure) = (true, true);
-        for (held, units) in held.iter().zip(units) {
-            let Some(account) = self.accounts.get_mut(held.account) else {
-                continue;
-            };
-            if account.doubt_overdue(now.elapsed()) {
-                self.drop_lost(held.account);
-            }
-            if let Some(account) = self.accounts.get(held.account) {
-                backed &= account.backs(held.units.min(*units));
-                sure &= account.is_sure(*units);
-            }
-        }
-        if !backed {
-            self.give_up(handle, &held);
-            return Settled::Now(Settlement::Expired);
-        }
-        if !sure && patience == Patience::AtOnce {
+        let is_sure = held.iter().zip(units).all(|(held, units)| {
+            let account = self.accounts.get(held.account);
+            account.is_none_or(|account| account.is_sure(*units))
+        });
+        if !is_sure && patience == Patience::AtOnce {
             return Settled::NotAtOnce;
         }
         let mut missing = 0;
@@ -116,17 +106,6 @@ impl Shard {
         Settled::Now(Settlement::Settled)
     }
 
-    /// Ends an open operation whose units were lost.
-    fn give_up(&mut self, handle: Handle, held: &[Held]) {
-        crate::leased::observe::late();
-        self.operations.remove(handle, |_| Ended::Expired);
-        for held in held {
-            if let Some(account) = self.accounts.get_mut(held.account) {
-                account.release(held.units);
-            }
-        }
-    }
-
     pub(super) fn tell_sure(&mut self, index: AccountIndex) {
         while let Some(sure) = self.accounts.get_mut(index).and_then(Account::pop_sure) {
             let Found::Here(operation) = self.operations.find(sure.handle) else {
@@ -137,46 +116,25 @@ impl Shard {
             };
             committing.missing = committing.missing.saturating_sub(1);
             if committing.missing == 0 {
-                self.end_committing(sure.handle, Ended::Settled);
+                self.end_committing(sure.handle);
             }
         }
     }
 
-    /// Takes back the commits whose units were lost before the store had acknowledged them.
-    pub(super) fn drop_lost(&mut self, index: AccountIndex) {
-        while let Some(lost) = self.accounts.get_mut(index).and_then(Account::pop_lost) {
-            crate::leased::observe::late();
-            let held = self.end_committing(lost.handle, Ended::Expired);
-            for held in held.iter().filter(|held| held.account != index) {
-                if let Some(account) = self.accounts.get_mut(held.account) {
-                    account.withdraw(lost.handle, held.units);
-                }
-                self.tell_sure(held.account);
-            }
-        }
-    }
-
-    fn end_committing(&mut self, handle: Handle, ended: Ended) -> SmallVec<[Held; MAX_CLAIMS]> {
-        let Some(operation) = self.operations.remove(handle, |_| ended) else {
-            return SmallVec::new();
+    fn end_committing(&mut self, handle: Handle) {
+        let Some(operation) = self.operations.remove(handle, |_| Ended::Settled) else {
+            return;
         };
-        let settlement = match ended {
-            Ended::Settled => Settlement::Settled,
-            Ended::Expired => Settlement::Expired,
-        };
-        if ended == Ended::Settled {
-            for held in &operation.held {
-                if let Some(account) = self.accounts.get_mut(held.account) {
-                    account.settle(held.units);
-                }
+        for held in &operation.held {
+            if let Some(account) = self.accounts.get_mut(held.account) {
+                account.settle(held.units);
             }
         }
         if let Stage::Committing(committing) = operation.stage {
             for tell in committing.tell {
                 // Whoever left knows that it went on.
-                let _ = tell.send(settlement);
+                let _ = tell.send(Settlement::Settled);
             }
         }
-        operation.held
     }
 }

@@ -159,6 +159,7 @@ struct Turn {
 struct Open {
     shard: ShardIndex,
     id: ReservationId,
+    since: Duration,
     units: [u64; COUNTERS],
     claims: Vec<usize>,
 }
@@ -402,6 +403,7 @@ impl World {
             self.replicas[replica].open.push(Open {
                 shard: place.shard,
                 id: admitted.id(),
+                since: self.clock.elapsed(),
                 units: held,
                 claims: claimed,
             });
@@ -441,7 +443,11 @@ impl World {
         });
         match settled {
             Settled::Now(Settlement::Settled) => self.count(units, beyond),
-            Settled::Now(Settlement::Expired) => {}
+            // Nothing but its own time ends an operation.
+            Settled::Now(Settlement::Expired) => {
+                let age = self.clock.elapsed() - open.since;
+                assert!(age > OPERATION_TTL * 98 / 100, "it expired after {age:?}");
+            }
             Settled::Later(told) => self.replicas[replica].committing.push(Committing {
                 told,
                 units,
@@ -487,6 +493,7 @@ impl World {
                         self.replicas[replica].open.push(Open {
                             shard: waiter.shard,
                             id: admitted.id(),
+                            since: self.clock.elapsed(),
                             units: waiter.units,
                             claims: waiter.claims,
                         });
@@ -502,7 +509,6 @@ impl World {
             for mut commit in committing {
                 match commit.told.try_recv() {
                     Ok(Settlement::Settled) => self.count(commit.units, commit.beyond),
-                    Ok(Settlement::Expired) => {}
                     Ok(other) => panic!("a commit was {other:?}"),
                     Err(oneshot::error::TryRecvError::Empty) => {
                         self.replicas[replica].committing.push(commit);

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use tokio::time::Instant;
 
 use super::support::{Act, App, Body, FLOWS, ScriptedUsage, app, by, seconds, send, status, used};
-use crate::testing::TestGate;
+use crate::testing::{TestGate, platform_catalog};
 use crate::usage::StoreErrorKind;
 
 /// A service whose store acts so once the handler is done.
@@ -74,4 +74,51 @@ async fn a_client_that_leaves_while_the_answer_waits_is_charged() {
     tokio::time::sleep(seconds(2)).await;
     test.clock().advance(seconds(3_600));
     assert_eq!(used(&test, "ada", FLOWS).await, 1);
+}
+
+/// A service that answers after so long, with reservations that live for ten seconds.
+fn working_for(length: Duration) -> (TestGate, App) {
+    let test = TestGate::configured(platform_catalog(), |builder| {
+        builder.reservation_ttl(seconds(10))
+    });
+    let test = test.user("ada", "pro");
+    let layer = test.gate().check_usage_limit(FLOWS).unwrap();
+    let clock = test.clock().clone();
+    let app = app(&layer, move |_: Request<Body>| {
+        clock.advance(length);
+        async move { status(200) }
+    });
+    (test, app)
+}
+
+#[tokio::test]
+async fn an_answer_whose_reservation_had_expired_is_told_to_be_uncounted() {
+    let (test, app) = working_for(seconds(11));
+    assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+    assert_eq!(used(&test, "ada", FLOWS).await, 0);
+    assert_eq!(test.gate().statistics().answered_uncounted, 1);
+
+    let (test, app) = working_for(seconds(9));
+    assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+    assert_eq!(used(&test, "ada", FLOWS).await, 1);
+    assert_eq!(test.gate().statistics().answered_uncounted, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_store_never_counts_is_told_once() {
+    for (fault, wait) in [
+        // No retry helps, which is known at once.
+        (StoreErrorKind::Internal, seconds(5)),
+        (StoreErrorKind::Unavailable, Duration::from_millis(100)),
+        // It fails until nobody tries any more, and the answer waited for that.
+        (StoreErrorKind::Unavailable, seconds(600)),
+    ] {
+        let (test, app) = answering(wait, Act::Fail(fault), 200);
+        assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+        assert_eq!(
+            test.gate().statistics().answered_uncounted,
+            1,
+            "{fault:?} {wait:?}"
+        );
+    }
 }
