@@ -176,7 +176,8 @@ pub use postgres::{Pooler, PostgresUsage, PostgresUsageBuilder, PostgresUsageErr
 pub use reservation::{Admission, Admitting, Reservation};
 pub use settle::Settling;
 pub use shared::{
-    Adjustment, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome, SharedStore, Tally,
+    Adjustment, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome, RateBlock,
+    RateBlockOutcome, SharedStore, Tally,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteStatistics, SqliteUsage, SqliteUsageBuilder};

@@ -18,8 +18,8 @@ use tiergate_core::{Limit, Subject};
 use tiergate_usage::{
     Adjustment, Claim, CounterKey, CounterStates, CounterWindow, IdempotencyKey, Lease, LeaseEnd,
     LeaseExtension, LeaseId, LeaseOutcome, LeasedUsage, LeasedUsageBuilder, Lowered, MemoryUsage,
-    Refused, ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, StoreError,
-    StoreErrorKind, StoreFuture, Tally, UsageStore,
+    RateBlock, RateBlockOutcome, Refused, ReservationId, Reserve, ReserveOutcome, Settlement,
+    SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally, UsageStore,
 };
 
 const TTL: Duration = Duration::from_secs(300);
@@ -187,6 +187,13 @@ impl SharedStore for Front {
     ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
         let key = key.clone();
         self.0.through(move |inner| inner.end(&key, id, used))
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        self.0.inner.take_of_rate(block)
     }
 
     fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {

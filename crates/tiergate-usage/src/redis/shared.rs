@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Adjustment, CounterKey, CounterWindow, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome,
-    SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
+    RateBlock, RateBlockOutcome, SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
 };
 
 use super::call::Call;
@@ -82,6 +82,22 @@ fn leased(reply: &mut Reply, window: CounterWindow) -> Result<LeaseOutcome, Stor
     }
 }
 
+fn taking(block: RateBlock<'_>) -> Call {
+    Call::new(&script::TAKE, vec![Tag::of(block.key.subject())])
+        .counter(block.key)
+        .units(block.units)
+        .limit(block.limit)
+        .length(block.spend_within)
+}
+
+fn taken(reply: &mut Reply, window: CounterWindow) -> Result<RateBlockOutcome, StoreError> {
+    match leased(reply, window)? {
+        LeaseOutcome::Granted(state) => Ok(RateBlockOutcome::Granted(state)),
+        LeaseOutcome::Refused(reason, state) => Ok(RateBlockOutcome::Refused(reason, state)),
+        LeaseOutcome::Over => Err(reply.unexpected()),
+    }
+}
+
 fn extended(reply: &Reply) -> Result<LeaseExtension, StoreError> {
     match reply.status() {
         "extended" => Ok(LeaseExtension::Extended),
@@ -153,6 +169,17 @@ impl SharedStore for RedisUsage {
     ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
         let call = of_lease(&script::END, key, id).counter(key).units(used);
         self.later(async move |sender| ended(&sender.run(&call).await?))
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        if let Err(error) = block.validate() {
+            return StoreFuture::ready(Err(error));
+        }
+        let (call, window) = (taking(block), block.key.window());
+        self.later(async move |sender| taken(&mut sender.run(&call).await?, window))
     }
 
     fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {
