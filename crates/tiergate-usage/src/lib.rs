@@ -169,7 +169,7 @@ pub use claim::{Claim, IdempotencyKey, InvalidIdempotencyKeyError, MAX_CLAIMS, R
 pub use error::{StoreError, StoreErrorKind};
 pub use future::StoreFuture;
 pub use key::{CounterKey, CounterWindow};
-pub use leased::{LeasedUsage, LeasedUsageBuilder};
+pub use leased::{LeasedUsage, LeasedUsageBuilder, Rates};
 pub use memory::{MemoryUsage, MemoryUsageBuilder, Statistics};
 #[cfg(feature = "postgres")]
 pub use postgres::{Pooler, PostgresUsage, PostgresUsageBuilder, PostgresUsageError};
@@ -197,6 +197,7 @@ mod tests {
     fn public_types_go_where_handlers_go() {
         goes_anywhere::<MemoryUsage>();
         goes_anywhere::<LeasedUsage>();
+        goes_anywhere::<Rates>();
         goes_anywhere::<Reservation>();
         goes_anywhere::<Claim>();
         goes_anywhere::<StoreError>();

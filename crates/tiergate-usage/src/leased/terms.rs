@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use tiergate_core::Limit;
 
+use crate::CounterWindow;
 use crate::now::nanos;
 
-/// The share of a block's time to live that the two clocks may drift apart: one in so many.
-const DRIFT: u32 = 100;
+use super::rate::RateTerms;
+
+/// The share of a block's time that the two clocks may drift apart: one in so many.
+pub(super) const DRIFT: u32 = 100;
 
 /// How long one request to the store may take.
 pub(super) const REQUEST_DEADLINE: Duration = Duration::from_secs(1);
@@ -26,9 +29,19 @@ pub(super) struct Terms {
     pub(super) refusal_kept: Duration,
     pub(super) wait: Duration,
     pub(super) most_waiting: usize,
+    pub(super) rates: RateTerms,
 }
 
 impl Terms {
+    /// Whether units of such a counter are taken ahead, under such a limit.
+    pub(super) fn leases(&self, window: CounterWindow, limit: Limit) -> bool {
+        match window {
+            CounterWindow::Level => false,
+            CounterWindow::Fixed { .. } => true,
+            CounterWindow::Sliding { length } => self.rates.leases(length, limit),
+        }
+    }
+
     /// How long a block may be used after the request for it was begun.
     pub(super) fn life(&self) -> u64 {
         let drift = self.ttl / DRIFT;
@@ -67,6 +80,7 @@ impl Default for Terms {
             refusal_kept: Duration::from_millis(100),
             wait: Duration::from_secs(1),
             most_waiting: 10_000,
+            rates: RateTerms::default(),
         }
     }
 }

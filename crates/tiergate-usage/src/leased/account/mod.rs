@@ -19,7 +19,7 @@ mod settle;
 
 pub(super) use block::{Answer, Message};
 pub(super) use exchange::{Event, Service, Step};
-pub(super) use settle::Commit;
+pub(super) use settle::{Commit, Pending};
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,11 +29,12 @@ use tiergate_core::Limit;
 use crate::now::Now;
 use crate::{CounterKey, CounterState, CounterWindow, StoreErrorKind};
 
+use super::fault::Fault;
+use super::lane::Lane;
 use super::sizing::Demand;
 use super::terms::Terms;
 use super::waiter::Waiter;
 use block::{Asking, Block, Closing, Standing};
-use settle::Pending;
 
 /// One counter.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ pub(super) struct Account {
     asking: Option<Asking>,
     refusal: Option<Refusal>,
     fault: Option<Fault>,
-    lane: Lane,
+    pub(super) lane: Lane,
     last_sent: LastSent,
     recall: Recall,
     demand: Demand,
@@ -79,13 +80,6 @@ pub(super) struct Account {
     touched: u64,
     /// The nearest deadline of an open block.
     next_deadline: u64,
-}
-
-/// Whether a task talks to the store for this account. There is one at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    Free,
-    Taken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,14 +102,6 @@ struct Refusal {
     /// The fewest units that were too many.
     units: u64,
     until: u64,
-}
-
-/// That the store has failed, and not answered since.
-#[derive(Clone, Copy, Debug)]
-struct Fault {
-    kind: StoreErrorKind,
-    failures: u32,
-    retry_at: u64,
 }
 
 /// Whether units can be taken.
@@ -157,7 +143,7 @@ impl Account {
             asking: None,
             refusal: None,
             fault: None,
-            lane: Lane::Free,
+            lane: Lane::default(),
             last_sent: LastSent::Other,
             recall: Recall::No,
             demand: Demand::new(now),
@@ -329,21 +315,9 @@ impl Account {
         self.recall == Recall::Wanted
     }
 
-    /// Whether a task is to be started that talks to the store. From then on the caller has to see
-    /// to it.
-    pub(super) fn take_lane(&mut self) -> bool {
-        let free = self.lane == Lane::Free;
-        self.lane = Lane::Taken;
-        free
-    }
-
-    pub(super) fn free_lane(&mut self) {
-        self.lane = Lane::Free;
-    }
-
     /// Whether the store should be told or asked something at once, as seen on the fast path.
     pub(super) fn is_pressing(&self) -> bool {
-        if self.lane == Lane::Taken {
+        if !self.lane.is_free() {
             return false;
         }
         self.is_report_due() || self.owed > 0 || self.is_low()
@@ -355,7 +329,7 @@ impl Account {
 
     /// Nothing would be lost if the account was not there.
     pub(super) fn is_empty(&self, now: u64) -> bool {
-        self.lane == Lane::Free
+        self.lane.is_free()
             && self.refusal.is_none_or(|refusal| refusal.until <= now)
             && self.fault.is_none_or(|fault| fault.retry_at <= now)
             && self.blocks.is_empty()

@@ -8,8 +8,9 @@ use crate::now::Now;
 use crate::{MAX_CLAIMS, ReservationId, Settlement};
 
 use super::{Committing, Held, Operation, Patience, Settled, Shard, Stage};
-use crate::leased::account::{Account, Commit};
+use crate::leased::account::Commit;
 use crate::leased::accounts::AccountIndex;
+use crate::leased::entry::Entry;
 
 impl Shard {
     pub(in crate::leased) fn commit(
@@ -65,7 +66,7 @@ impl Shard {
         let mut missing = 0;
         for (held, units) in held.iter().zip(units) {
             if let Some(account) = self.accounts.get_mut(held.account) {
-                match account.commit(held.units, *units, handle) {
+                match account.commit(held.units, *units, handle, now.elapsed()) {
                     Commit::Sure => {}
                     Commit::Pending => missing += 1,
                 }
@@ -128,7 +129,7 @@ impl Shard {
     }
 
     pub(super) fn tell_sure(&mut self, index: AccountIndex) {
-        while let Some(sure) = self.accounts.get_mut(index).and_then(Account::pop_sure) {
+        while let Some(sure) = self.accounts.get_mut(index).and_then(Entry::pop_sure) {
             let Found::Here(operation) = self.operations.find(sure.handle) else {
                 continue;
             };
@@ -144,7 +145,7 @@ impl Shard {
 
     /// Takes back the commits whose units were lost before the store had acknowledged them.
     pub(super) fn drop_lost(&mut self, index: AccountIndex) {
-        while let Some(lost) = self.accounts.get_mut(index).and_then(Account::pop_lost) {
+        while let Some(lost) = self.accounts.get_mut(index).and_then(Entry::pop_lost) {
             crate::leased::observe::late();
             let held = self.end_committing(lost.handle, Ended::Expired);
             for held in held.iter().filter(|held| held.account != index) {
