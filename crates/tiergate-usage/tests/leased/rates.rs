@@ -162,10 +162,8 @@ async fn while_the_store_is_away_a_block_is_spent_for_a_moment_and_no_longer() {
         warm_up(&w).await;
         w.store.set(weather);
         tokio::time::sleep(WITHIN).await;
-        // Those that come alone go straight, which this store does not mind.
-        let direct = w.store.direct();
-        w.spent(1, LIMIT).await;
-        assert_eq!(w.store.direct(), direct + 1, "under {weather:?}");
+        // What is left of the block is over.
+        assert!(w.reserve(1, LIMIT).await.is_err(), "under {weather:?}");
     }
 }
 
