@@ -18,7 +18,7 @@ use measure::{Check, Effort, Way, compare};
 use peer::RedisScript;
 use tiergate::time::Timestamp;
 use tiergate::usage::{
-    Claim, CounterKey, CounterWindow, LeasedUsage, PostgresUsage, RedisUsage, Reserve,
+    Claim, CounterKey, CounterWindow, LeasedUsage, PostgresUsage, Rates, RedisUsage, Reserve,
     ReserveOutcome, Settlement, SharedStore, SqliteUsage,
 };
 use tiergate::{Limit, MemoryUsage, Subject, UsageStore};
@@ -27,7 +27,9 @@ use tiergate_tests::{Durability, Postgres, Redis, Saving};
 /// How many customers are served at the same time.
 const COUNTERS: usize = 100;
 /// Above what any run uses.
-const LIMIT: u64 = 1 << 50;
+const QUOTA: u64 = 1 << 50;
+/// The same for what a run uses in a minute.
+const RATE: u64 = 1_000_000;
 const TTL: Duration = Duration::from_secs(30);
 
 fn main() {
@@ -46,39 +48,84 @@ async fn run(effort: Effort) {
     let postgres = Postgres::start(Durability::Disk).await;
     let redis = Redis::start(Saving::Nothing).await;
 
-    let mut ways = vec![Way::new(
-        "memory of one process",
-        Store::new(MemoryUsage::new()),
-    )];
+    let mut shared: Vec<([&'static str; 2], Arc<dyn SharedStore>)> = Vec::new();
     let sqlite = sqlite.expect("a file");
-    both(&mut ways, ["SQLite", "SQLite, leased"], Arc::new(sqlite));
+    shared.push((["SQLite", "SQLite, leased"], Arc::new(sqlite)));
     if let Some(postgres) = &postgres {
         let url = postgres.create_database().await;
         let store = PostgresUsage::connect(&url).await.expect("a connection");
-        both(
-            &mut ways,
-            ["PostgreSQL", "PostgreSQL, leased"],
-            Arc::new(store),
-        );
+        shared.push((["PostgreSQL", "PostgreSQL, leased"], Arc::new(store)));
     }
+    let mut peer = None;
     if let Some(redis) = &redis {
         let store = RedisUsage::builder()
             .open(&redis.url())
             .expect("an address");
-        both(&mut ways, ["Redis", "Redis, leased"], Arc::new(store));
-        let script = RedisScript::connect(&redis.url(), COUNTERS).await;
-        ways.push(Way::new("a plain Redis script (peer)", script));
+        shared.push((["Redis", "Redis, leased"], Arc::new(store)));
+        peer = Some(RedisScript::connect(&redis.url(), COUNTERS).await);
     }
-    for tasks in [1, 64] {
-        compare(&ways, tasks, effort).await;
+    for kind in [Kind::Quota, Kind::Rate] {
+        let memory = Store::new(MemoryUsage::new(), kind);
+        let mut ways = vec![Way::new("memory of one process", memory)];
+        for (names, store) in &shared {
+            both(&mut ways, *names, store, kind);
+        }
+        // It has no window that slides.
+        if let (Kind::Quota, Some(script)) = (kind, peer.take()) {
+            ways.push(Way::new("a plain Redis script (peer)", script));
+        }
+        for tasks in [1, 64] {
+            compare(kind.name(), &ways, tasks, effort).await;
+        }
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Quota,
+    Rate,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quota => "limit",
+            Self::Rate => "rate",
+        }
+    }
+
+    fn window(self) -> CounterWindow {
+        match self {
+            Self::Quota => CounterWindow::Fixed {
+                start: Timestamp::from_seconds(0),
+                end: Timestamp::from_seconds(4_102_444_800),
+            },
+            Self::Rate => CounterWindow::Sliding {
+                length: Duration::from_secs(60),
+            },
+        }
+    }
+
+    fn limit(self) -> Limit {
+        Limit::AtMost(match self {
+            Self::Quota => QUOTA,
+            Self::Rate => RATE,
+        })
     }
 }
 
 /// A store asked directly, and the same behind leases.
-fn both(ways: &mut Vec<Way>, [direct, leased]: [&'static str; 2], shared: Arc<dyn SharedStore>) {
-    let front = LeasedUsage::new(Arc::clone(&shared));
-    ways.push(Way::new(direct, Store::new(shared)));
-    ways.push(Way::over(leased, direct, Store::new(front)));
+fn both(
+    ways: &mut Vec<Way>,
+    [direct, leased]: [&'static str; 2],
+    shared: &Arc<dyn SharedStore>,
+    kind: Kind,
+) {
+    let front = LeasedUsage::builder(Arc::clone(shared)).rates(Rates::Leased);
+    ways.push(Way::new(direct, Store::new(Arc::clone(shared), kind)));
+    let leases = Store::new(front.build(), kind);
+    ways.push(Way::over(leased, direct, leases));
 }
 
 /// A unit is reserved, and then committed.
@@ -89,16 +136,12 @@ struct Store {
 }
 
 impl Store {
-    fn new(store: impl UsageStore) -> Self {
-        let feature: Arc<str> = "workflow_executions_monthly".into();
-        let window = CounterWindow::Fixed {
-            start: Timestamp::from_seconds(0),
-            end: Timestamp::from_seconds(4_102_444_800),
-        };
+    fn new(store: impl UsageStore, kind: Kind) -> Self {
+        let feature: Arc<str> = "workflow_executions".into();
         let claim = |number: usize| {
             let subject = Subject::user(format!("{number:08x}-0000-4000-8000-{number:012x}"));
-            let key = CounterKey::new(subject, Arc::clone(&feature), window);
-            Claim::new(key, 1, Limit::AtMost(LIMIT))
+            let key = CounterKey::new(subject, Arc::clone(&feature), kind.window());
+            Claim::new(key, 1, kind.limit())
         };
         Self {
             store: Arc::new(store),

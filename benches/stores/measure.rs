@@ -106,7 +106,7 @@ async fn slice<C: Check>(check: Arc<C>, tasks: usize, length: Duration) -> Sampl
 }
 
 /// The ways side by side; the first is what the others are compared with.
-pub(crate) async fn compare(ways: &[Way], tasks: usize, effort: Effort) {
+pub(crate) async fn compare(what: &str, ways: &[Way], tasks: usize, effort: Effort) {
     let mut samples: Vec<Vec<Sample>> = ways.iter().map(|_| Vec::new()).collect();
     for way in ways {
         (way.slice)(tasks, effort.slice).await;
@@ -118,7 +118,7 @@ pub(crate) async fn compare(ways: &[Way], tasks: usize, effort: Effort) {
         }
     }
     let noun = if tasks == 1 { "task" } else { "tasks" };
-    println!("\n### A check of a shared limit, from {tasks} {noun}\n");
+    println!("\n### A check of a shared {what}, from {tasks} {noun}\n");
     println!("| | checks/s (p10 – p90) | of memory | over direct | p50 µs | p99 µs |");
     println!("|---|--:|--:|--:|--:|--:|");
     for (way, own) in ways.iter().zip(&samples) {

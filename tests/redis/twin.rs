@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use tiergate::clock::{Clock, ManualClock};
 use tiergate::usage::{
     Adjustment, Claim, CounterKey, CounterWindow, IdempotencyKey, Lease, LeaseId, MemoryUsage,
-    ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, UsageStore,
+    RateBlock, ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, UsageStore,
 };
 use tiergate::{Limit, Subject};
 
@@ -49,6 +49,12 @@ enum Step {
         id: u8,
         used: u64,
     },
+    TakeOfRate {
+        key: usize,
+        units: u64,
+        limit: u64,
+        within: u64,
+    },
     Adjust {
         key: usize,
         change: Adjustment,
@@ -82,6 +88,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(key, id, units, kept, limit)| Step::Lease { key, id, units, kept, limit }),
         2 => (0..KEYS, 0_u8..6, units()).prop_map(|(key, id, kept)| Step::Extend { key, id, kept }),
         2 => (0..KEYS, 0_u8..6, units()).prop_map(|(key, id, used)| Step::End { key, id, used }),
+        2 => (0..KEYS, units(), units(), 0_u64..800_000).prop_map(|(key, units, limit, within)| {
+            Step::TakeOfRate { key, units, limit, within }
+        }),
         1 => (0..KEYS, change).prop_map(|(key, change)| Step::Adjust { key, change }),
         3 => (0_u64..2_000_000).prop_map(|micros| Step::Advance { micros }),
     ]
@@ -228,6 +237,21 @@ impl Twins {
                 used,
             } => {
                 let answer = store.end(&self.keys[*key], id(*number, *key), *used).await;
+                format!("{:?}", answer.map_err(|it| it.kind()))
+            }
+            Step::TakeOfRate {
+                key,
+                units,
+                limit,
+                within,
+            } => {
+                let block = RateBlock {
+                    key: &self.keys[*key],
+                    units: *units,
+                    limit: Limit::AtMost(limit.saturating_mul(2)),
+                    spend_within: Duration::from_micros(*within),
+                };
+                let answer = store.take_of_rate(block).await;
                 format!("{:?}", answer.map_err(|it| it.kind()))
             }
             Step::Adjust { key, change } => {

@@ -52,8 +52,22 @@
 //! | what was admitted is counted | always, however long it works and whatever becomes of the block; but for an operation that is open beyond its own time to live |
 //! | a check | no round trip; one, shared by all who wait, when more than `A` units are not reported yet. A commit waits for none |
 //!
-//! Operations with an idempotency key, gauges and rates go straight to the store: exact, and a round trip
-//! each.
+//! Operations with an idempotency key and gauges go straight to the store: exact, and a round trip each.
+//! Rates do so too unless [`Rates::Leased`](crate::Rates::Leased) is chosen. Then a block of a rate is
+//! spent within a moment `d` of being taken, a 20th of its length `T` and at most 5 s, and counts for `T + d`:
+//!
+//! | | rates directly | rates leased |
+//! |---|---|---|
+//! | admitted beyond the limit in any span of `T` | 0 | 0, also when replicas are killed or messages lost, and beside others who ask directly |
+//! | what can be kept up | all of it | `T / (T + d)` of it, 95 % |
+//! | refused although units are left | none | what was taken and not spent, at most `2B` for each replica and `d`, for `T + d` |
+//! | a replica is killed | nothing is missing | its blocks are missing for `T + d` |
+//! | the store is away | the layer's [outage mode](#when-the-store-is-away) decides | the same, once what was taken is spent, or `d` is over |
+//! | clocks | the store's | the store's, and the monotonic one of each process, within 1 % of it |
+//! | a check | a round trip, and one for its commit | no round trip; one in about half of `d` for each counter |
+//!
+//! Direct is the default: it promises more. Leased is for limits of thousands, which a customer hardly
+//! uses up, and at which round trips cost more than a 20th of the rate is worth.
 //!
 //! # When the store is away
 //!

@@ -58,6 +58,13 @@ impl Count {
         }
     }
 
+    /// Counts units of a rate that may be spent until `ahead` nanoseconds from now.
+    pub(crate) fn take_ahead(&mut self, units: u64, ahead: u64, now: &Now<'_>) {
+        if let Self::Log(log) = self {
+            log.add_ahead(now.elapsed(), ahead, units);
+        }
+    }
+
     pub(crate) fn commit(&mut self, reserved: u64, actual: u64, now: &Now<'_>) {
         match self {
             Self::Sums { committed, open } => {

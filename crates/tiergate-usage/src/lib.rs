@@ -173,7 +173,7 @@ pub use claim::{Claim, IdempotencyKey, InvalidIdempotencyKeyError, MAX_CLAIMS, R
 pub use error::{StoreError, StoreErrorKind};
 pub use future::StoreFuture;
 pub use key::{CounterKey, CounterWindow};
-pub use leased::{LeasedUsage, LeasedUsageBuilder};
+pub use leased::{LeasedUsage, LeasedUsageBuilder, Rates};
 pub use memory::{MemoryUsage, MemoryUsageBuilder, Statistics};
 #[cfg(feature = "postgres")]
 pub use postgres::{
@@ -182,7 +182,8 @@ pub use postgres::{
 pub use reservation::{Admission, Admitting, Reservation};
 pub use settle::Settling;
 pub use shared::{
-    Adjustment, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome, SharedStore, Tally,
+    Adjustment, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome, RateBlock,
+    RateBlockOutcome, SharedStore, Tally,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteStatistics, SqliteUsage, SqliteUsageBuilder};
@@ -204,6 +205,7 @@ mod tests {
     fn public_types_go_where_handlers_go() {
         goes_anywhere::<MemoryUsage>();
         goes_anywhere::<LeasedUsage>();
+        goes_anywhere::<Rates>();
         goes_anywhere::<Reservation>();
         goes_anywhere::<Claim>();
         goes_anywhere::<StoreError>();

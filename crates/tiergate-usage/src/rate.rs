@@ -14,7 +14,8 @@ const CELLS: u64 = 512;
 
 /// An exact sliding log.
 ///
-/// A unit admitted at `t` counts during `[t, t + length)`. Memory is bounded by merging entries to
+/// A unit admitted at `t` counts during `[t, t + length)`, and one that may be spent until `ahead` later
+/// during `[t, t + ahead + length)`. Memory is bounded by merging entries to
 /// the *later* time, which never admits more than the limit, and at worst a little less.
 #[derive(Debug)]
 pub(crate) struct RateLog {
@@ -82,12 +83,21 @@ impl RateLog {
     }
 
     pub(crate) fn add(&mut self, now: u64, units: u64) {
+        self.add_ahead(now, 0, units);
+    }
+
+    /// Counts units that may be spent until `ahead` from now: from now on, and for a length after
+    /// that.
+    ///
+    /// What is added before that moment has passed counts as long as they do.
+    pub(crate) fn add_ahead(&mut self, now: u64, ahead: u64, units: u64) {
         if units == 0 {
             return;
         }
         self.forget_elapsed(now);
+        let at = now.saturating_add(ahead);
         if let Some(last) = self.entries.back_mut()
-            && last.at >= now
+            && last.at >= at
         {
             self.used += u128::from(last.absorb(units));
             return;
@@ -95,7 +105,7 @@ impl RateLog {
         if self.entries.len() >= MAX_ENTRIES {
             self.merge();
         }
-        self.entries.push_back(Entry { at: now, units });
+        self.entries.push_back(Entry { at, units });
         self.used += u128::from(units);
     }
 
@@ -198,6 +208,22 @@ mod tests {
         log.add(90, 1);
         assert_eq!(log.entries.len(), 1);
         log.forget_elapsed(1_000_000_100);
+        assert_eq!(log.used(), 0);
+    }
+
+    #[test]
+    fn a_unit_to_be_spent_later_counts_for_a_length_after_that() {
+        let mut log = log_of_one_second();
+        log.add_ahead(100, 50, 3);
+        assert_eq!(log.used(), 3, "from now on");
+        log.add(120, 1);
+        log.forget_elapsed(1_000_000_149);
+        assert_eq!(log.used(), 4);
+        assert_eq!(
+            log.until_at_most(0, 1_000_000_149),
+            Some(Duration::from_nanos(1))
+        );
+        log.forget_elapsed(1_000_000_150);
         assert_eq!(log.used(), 0);
     }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tiergate_clock::{Clock, ManualClock};
 use tiergate_core::{Limit, Subject};
 use tiergate_usage::{
-    Admission, Claim, CounterKey, CounterWindow, LeasedUsage, MemoryUsage, Reservation, Reserve,
-    ReserveOutcome, UsageStore,
+    Admission, Claim, CounterKey, CounterWindow, LeasedUsage, MemoryUsage, Rates, Reservation,
+    Reserve, ReserveOutcome, UsageStore,
 };
 
 const TTL: Duration = Duration::from_secs(3_600);
@@ -112,21 +113,31 @@ fn a_guard_allocates_nothing_of_its_own() {
     assert_eq!(count, 0);
 }
 
-#[tokio::test]
-async fn deciding_with_leased_units_allocates_nothing() {
-    let store = LeasedUsage::builder(Arc::new(MemoryUsage::new()))
+/// Has enough leased of a counter for all that follows, and decides with it.
+#[expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics"
+)]
+async fn allocations_of_deciding(claim: Claim) -> u64 {
+    // Time stands still, so that nothing is over.
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    let store = LeasedUsage::builder(Arc::new(MemoryUsage::with_clock(Arc::clone(&clock))))
+        .clock(clock)
+        .rates(Rates::Leased)
         .ahead(1_000_000)
         .build();
-    let [.., quota] = claims(one_subject(), Limit::Unlimited);
-    let block = [Claim::new(quota.key().clone(), 100_000, Limit::Unlimited)];
-    let outcome = store.reserve(Reserve::new(&block, TTL)).await.unwrap();
-    let ReserveOutcome::Admitted(admitted) = outcome else {
-        panic!("there is no limit");
-    };
-    store.release(admitted.id()).await.unwrap();
-    let claims = [quota];
+    for _ in 0..2 {
+        let many = [Claim::new(claim.key().clone(), 50_000, Limit::Unlimited)];
+        let outcome = store.reserve(Reserve::new(&many, TTL)).await.unwrap();
+        let ReserveOutcome::Admitted(admitted) = outcome else {
+            panic!("there is no limit");
+        };
+        store.release(admitted.id()).await.unwrap();
+    }
+    let claims = [claim];
     let mut committing = false;
-    let count = allocations(|| {
+    allocations(|| {
         let outcome = store.reserve(Reserve::new(&claims, TTL)).now_or_never();
         let Ok(Ok(ReserveOutcome::Admitted(admitted))) = outcome else {
             panic!("it is leased");
@@ -138,8 +149,14 @@ async fn deciding_with_leased_units_allocates_nothing() {
             store.release(admitted.id()).now_or_never()
         };
         settled.unwrap().unwrap();
-    });
-    assert_eq!(count, 0);
+    })
+}
+
+#[tokio::test]
+async fn deciding_with_leased_units_allocates_nothing() {
+    let [_, rate, quota] = claims(one_subject(), Limit::Unlimited);
+    assert_eq!(allocations_of_deciding(quota).await, 0);
+    assert_eq!(allocations_of_deciding(rate).await, 0);
 }
 
 #[test]

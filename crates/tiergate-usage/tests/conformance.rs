@@ -80,3 +80,15 @@ mod leased {
         Arc::new(LeasedUsage::builder(store).clock(clock).build()) as Arc<dyn UsageStore>
     });
 }
+
+mod leased_with_rates {
+    use super::*;
+    use tiergate_usage::{LeasedUsage, Rates};
+
+    tiergate_usage::usage_store_conformance!(async |clock: tiergate_clock::ManualClock| {
+        let clock = Arc::new(clock);
+        let store = Arc::new(MemoryUsage::with_clock(Arc::clone(&clock) as _));
+        let builder = LeasedUsage::builder(store).rates(Rates::Leased);
+        Arc::new(builder.clock(clock).build()) as Arc<dyn UsageStore>
+    });
+}

@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 
 use crate::CounterKey;
 
-use super::account::Account;
+use super::entry::Entry;
 
 /// Where an account is, for as long as an operation, a waiter or a task refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl AccountIndex {
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     index: HashTable<AccountIndex>,
-    slots: Vec<Option<Box<Account>>>,
+    slots: Vec<Option<Entry>>,
     vacant: Vec<AccountIndex>,
 }
 
@@ -30,17 +30,17 @@ impl Accounts {
         self.index.find(hash, is_it).copied()
     }
 
-    pub(super) fn get(&self, index: AccountIndex) -> Option<&Account> {
+    pub(super) fn get(&self, index: AccountIndex) -> Option<&Entry> {
         slot(&self.slots, index)
     }
 
-    pub(super) fn get_mut(&mut self, index: AccountIndex) -> Option<&mut Account> {
+    pub(super) fn get_mut(&mut self, index: AccountIndex) -> Option<&mut Entry> {
         let position = usize::try_from(index.0).ok()?;
-        self.slots.get_mut(position)?.as_deref_mut()
+        self.slots.get_mut(position)?.as_mut()
     }
 
     /// Puts in an account that is not there, for which the caller has taken room.
-    pub(super) fn insert(&mut self, account: Account) -> AccountIndex {
+    pub(super) fn insert(&mut self, account: Entry) -> AccountIndex {
         let hash = account.hash();
         let index = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -49,10 +49,10 @@ impl Accounts {
         });
         let position = usize::try_from(index.0).unwrap_or(usize::MAX);
         if let Some(slot) = self.slots.get_mut(position) {
-            *slot = Some(Box::new(account));
+            *slot = Some(account);
         }
         let slots = &self.slots;
-        let rehash = |other: &AccountIndex| slot(slots, *other).map_or(0, Account::hash);
+        let rehash = |other: &AccountIndex| slot(slots, *other).map_or(0, Entry::hash);
         self.index.insert_unique(hash, index, rehash);
         index
     }
@@ -77,11 +77,11 @@ impl Accounts {
         (0..end).map(AccountIndex)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.slots.iter().flatten().map(|account| &**account)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.iter().flatten()
     }
 }
 
-fn slot(slots: &[Option<Box<Account>>], index: AccountIndex) -> Option<&Account> {
-    slots.get(usize::try_from(index.0).ok()?)?.as_deref()
+fn slot(slots: &[Option<Entry>], index: AccountIndex) -> Option<&Entry> {
+    slots.get(usize::try_from(index.0).ok()?)?.as_ref()
 }

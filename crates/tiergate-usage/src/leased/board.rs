@@ -9,7 +9,7 @@ use tiergate_clock::Clock;
 
 use crate::memory::room::Room;
 use crate::now::Now;
-use crate::{Claim, CounterKey, CounterWindow, LeaseId, MAX_CLAIMS, ReservationId, Reserve};
+use crate::{Claim, CounterKey, LeaseId, MAX_CLAIMS, ReservationId, Reserve};
 
 use super::id::{LeaseIds, Names, Tag};
 use super::shard::{Kicks, Rooms, Shard};
@@ -73,6 +73,7 @@ pub(super) struct Board<L> {
     // The last one stands apart, so that every index leads to one.
     last: L,
     hasher: foldhash::fast::RandomState,
+    terms: Terms,
     clock: Arc<dyn Clock>,
     tag: Tag,
     lease_ids: LeaseIds,
@@ -94,6 +95,7 @@ impl<L: Lock> Board<L> {
             cells: (0..SHARDS - 1).map(cell).collect(),
             last: cell(SHARDS - 1),
             hasher: foldhash::fast::RandomState::default(),
+            terms,
             clock,
             tag,
             lease_ids: LeaseIds::default(),
@@ -108,7 +110,7 @@ impl<L: Lock> Board<L> {
         }
         let subject = request.claims().first()?.key().subject();
         let is_local = |claim: &Claim| {
-            matches!(claim.key().window(), CounterWindow::Fixed { .. })
+            self.terms.leases(claim.key().window(), claim.limit())
                 && claim.units() > 0
                 && claim.can_fit()
                 && claim.key().subject() == subject
@@ -165,7 +167,7 @@ impl<L: Lock> Board<L> {
     pub(super) fn holdings(&self) -> (u64, u64) {
         let mut sum = (0_u64, 0_u64);
         for shard in ShardIndex::all() {
-            let ((counters, idle), _) = self.with(shard, |shard, _| shard.holdings());
+            let ((counters, idle), _) = self.with(shard, |shard, now| shard.holdings(now));
             sum = (sum.0 + counters, sum.1.saturating_add(idle));
         }
         sum

@@ -1,6 +1,6 @@
 //! How a front that leases is made.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tiergate_clock::{Clock, SystemClock};
 use crate::SharedStore;
 
 use super::LeasedUsage;
+use super::rate::Rates;
 use super::terms::Terms;
 
 /// The counters held when no bound is given.
@@ -103,6 +104,25 @@ impl LeasedUsageBuilder {
     /// The most units of a block beyond what is waited for; 100,000 unless set.
     pub fn max_block(mut self, units: u64) -> Self {
         self.terms.block_most = units;
+        self
+    }
+
+    /// What becomes of rates; [`Rates::Direct`] unless set. See [`LeasedUsage`] for what
+    /// [`Rates::Leased`] promises and costs.
+    ///
+    /// Processes that share a store may differ in it, and may ask the store without any front.
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.terms.rates.rates = rates;
+        self
+    }
+
+    /// For which part of a rate's length a block of it may be spent: one in `parts`, 20 unless set, and
+    /// at most 5 s. A rate of which that part is below 20 ms goes straight to the store.
+    ///
+    /// A larger part makes for fewer requests, and takes more off the rate that can be kept up. Processes
+    /// that share a store may differ in it.
+    pub fn rate_share(mut self, parts: NonZeroU32) -> Self {
+        self.terms.rates.share = parts;
         self
     }
 

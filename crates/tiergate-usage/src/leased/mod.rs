@@ -13,9 +13,15 @@
 //! * A commit is told at once if `committed ≤ kept`, which only more units than were reserved can
 //!   exceed; then as soon as the store has acknowledged a report that covers it.
 //!
+//! A rate is decided otherwise, if at all: its blocks are spent at once, and nothing is told. See `rate/`.
+//!
 //! | file | holds |
 //! |---|---|
-//! | `account/` | the sums of one counter, its blocks, and what is said to the store: pure |
+//! | `account/` | the sums of one quota, its blocks, and what is said to the store: pure |
+//! | `rate/` | what may be spent of one rate, and when it is over: pure |
+//! | `entry.rs` | the two kinds as one, for a shard |
+//! | `fault.rs` | how long a store that failed is left alone: pure |
+//! | `lane.rs` | that one task at most talks to the store about an account: pure |
 //! | `sizing.rs` | how large a block is: pure |
 //! | `shard.rs` | operations on several accounts, and the queue: pure |
 //! | `board.rs` | shards under locks, which are never held over I/O |
@@ -26,9 +32,13 @@ mod account;
 mod accounts;
 mod board;
 mod config;
+mod entry;
+mod fault;
 mod id;
+mod lane;
 mod observe;
 mod office;
+mod rate;
 mod shard;
 mod sizing;
 mod terms;
@@ -38,6 +48,7 @@ mod waiter;
 mod waiting;
 
 pub use config::LeasedUsageBuilder;
+pub use rate::Rates;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,10 +67,10 @@ use waiting::Later;
 
 /// Decides in memory, exactly, with units that it leases from a store which several processes share.
 ///
-/// It takes blocks of a quota's units from a [`SharedStore`], and admits operations out of what the store
-/// has acknowledged to keep for them, which is a little more than is used: the store is told in the
-/// background. So limits hold wherever a process dies, and no operation that was admitted is lost when
-/// the store is slow or away.
+/// It takes blocks of a quota's units, and of a rate's if told so, from a [`SharedStore`], and admits
+/// operations out of what the store has acknowledged to keep for them, which is a little more than is
+/// used: the store is told in the background. So limits hold wherever a process dies, and no operation
+/// that was admitted is lost when the store is slow or away.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -94,7 +105,7 @@ use waiting::Later;
 ///
 /// # What it promises
 ///
-/// With `block ≤ max(limit / 100, what waits)` and `block ≤ remaining / (2 × replicas)` beyond what
+/// Of quotas, with `block ≤ max(limit / 100, what waits)` and `block ≤ remaining / (2 × replicas)` beyond what
 /// waits, and `ahead ≤ min(limit / 1,000, 1,000)`, all of which can be set:
 ///
 /// | when | admitted beyond the limit, of what was told to be committed | kept from use |
@@ -122,25 +133,63 @@ use waiting::Later;
 /// If a request for a block is refused, and an earlier copy of it reaches the store afterwards, the
 /// store leases units to nobody. They expire, but what was to be kept of them stays counted.
 ///
+/// # Rates
+///
+/// A rate goes straight to the store unless [`rates`](LeasedUsageBuilder::rates) says [`Rates::Leased`].
+/// Directly, all of a rate can be had at all times, and no clock of this process has a part in it. So
+/// that is the default.
+///
+/// A block of a rate is counted when it is granted, and may then be spent for a moment. Let `T` be the
+/// length of the rate, `L` its limit, `R` the replicas; let `d` be that moment, `T / 20` and at most 5 s
+/// unless [set](LeasedUsageBuilder::rate_share), and `B` the largest block: `min(L / 100, left / 2R)`, or
+/// what waits for it. The store counts a block until `T + d` after it was granted. It is spent within
+/// `d` from before it was asked for, less 1 %. So wherever in that time a unit is spent, it counts for all
+/// of `T` from there.
+///
+/// | | promise |
+/// |---|---|
+/// | admitted beyond `L` in any span of `T` | 0, whoever is killed, cut off, or asks the store directly or with another `d`, and whichever messages are lost, late or doubled |
+/// | what can be kept up | `L` in each `T + d`, which is `T / (T + d)` of the rate: 95 % |
+/// | taken and not spent | for `T + d`: what a replica has when `d` is over, at most `2B` and what was waited for by those who left |
+/// | a process is killed, or an answer lost | its blocks count for `T + d` |
+/// | the store is away | each process spends what it has, for `d` at most |
+/// | asked directly, after a block was granted | exact, but a unit may count for up to `d` longer |
+///
+/// That holds as long as the monotonic clock of the process and the clock of the store do not drift
+/// apart by 1 %. Where the first stands still while a machine is suspended, what it had can be spent
+/// after that, once.
+///
+/// A block is what the last half of `d` has asked for; what was asked for before counts half as much
+/// with each such time. What is not spent costs most when demand comes and goes in about `d`. Near the
+/// limit, blocks shrink to what is waited for.
+///
+/// A commit is sure at once, as nothing has to be told. Nothing of a rate is given back, also not by a
+/// caller who leaves when it is taken for him already. What is committed beyond what was reserved is
+/// told in the background, until it would not count any more. The store is asked directly for a rate
+/// whose blocks come too late to be spent, for a length.
+///
 /// # What goes straight to the store
 ///
-/// * Gauges and rates. A gauge falls elsewhere too, and is lowered at the store; a rate has nothing
-///   to lease.
+/// * Gauges. A gauge falls elsewhere too, and is lowered at the store.
+/// * Rates, unless they are leased; in any case those of fewer than 400 units, those of which `d` is
+///   below 20 ms, and operations that come alone: a block is taken when about two units are asked for
+///   in half of `d`.
 /// * Operations with an idempotency key, of several subjects, with a claim of no units or of more
-///   than the limit, and those of which one claim is not a quota's.
+///   than the limit, and those of which one claim goes straight.
 /// * Claims under a limit that is lower than what was used when a block was granted: after a
 ///   downgrade only the store can tell.
 /// * All, without a tokio runtime, and after [`shutdown`](Self::shutdown).
 ///
-/// If the store refuses such an operation while units of the counter are leased here and not used,
-/// they are given back and it is asked once more.
+/// If the store refuses such an operation while units of a quota are leased here and not used, they
+/// are given back and it is asked once more.
 ///
 /// # What costs a request
 ///
 /// An operation that finds too few units waits for the one request that is under way for its counter,
 /// in turn, up to a [deadline](LeasedUsageBuilder::max_wait). The next block is asked for when half of
 /// one is left. A counter that is used up is remembered for
-/// [a moment](LeasedUsageBuilder::refusal_kept), for the limit it was asked under.
+/// [a moment](LeasedUsageBuilder::refusal_kept), for the limit it was asked under; a rate, until the
+/// store has said that so many units fit.
 ///
 /// # When the store fails
 ///
@@ -177,13 +226,14 @@ use waiting::Later;
 /// | `lease.returned` | debug | `units` | a block was ended, with so many units left |
 /// | `lease.failed` | debug | `error` | the store did not answer |
 /// | `lease.lost` | warn | `units` | the store had let a block expire |
+/// | `lease.late` | debug | `units` | a block of a rate came when it could not be spent any more |
 /// | `commit.late` | warn | – | an operation committed after its reservation had expired |
 /// | `lease.waited` | trace | `outcome` | an operation had waited for units |
 /// | `lease.holdings` | trace | `counters`, `idle` | what is held, twelve times in a time to live |
 ///
 /// | metric | kind | counts |
 /// |---|---|---|
-/// | `tiergate_leases_total` | counter | answers of the store, by `event`: `leased`, `refused`, `reported`, `returned`, `lost`, `failed` |
+/// | `tiergate_leases_total` | counter | answers of the store, by `event`: `leased`, `refused`, `reported`, `returned`, `lost`, `late`, `failed` |
 /// | `tiergate_lease_waits_total` | counter | waits, by `outcome`: `decided`, `failed`, `timed_out`, `left` |
 /// | `tiergate_lease_late_commits_total` | counter | operations that committed after their reservation had expired |
 /// | `tiergate_lease_units_idle` | gauge | units that are leased and not used |
@@ -325,7 +375,7 @@ impl UsageStore for LeasedUsage {
                 let (shard, hash) = office.board.place_of(key);
                 let (state, _) = office
                     .board
-                    .with(shard, |it, _| it.correct(hash, key, told));
+                    .with(shard, |it, now| it.correct(hash, key, told, now));
                 state
             };
             Ok(asked.iter().zip(told).map(correct).collect())

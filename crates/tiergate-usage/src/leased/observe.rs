@@ -25,6 +25,10 @@ pub(super) fn answered(event: Event) {
             warn!(target: TARGET, event = "lease.lost", units, "the store has let a lease expire");
             count("lost");
         }
+        Event::TooLate(units) => {
+            debug!(target: TARGET, event = "lease.late", units, "units of a rate came too late to be spent");
+            count("late");
+        }
         Event::Failed(kind) => {
             debug!(target: TARGET, event = "lease.failed", error = ?kind, "the store did not answer about a lease");
             count("failed");

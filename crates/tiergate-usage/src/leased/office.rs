@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::now::Now;
-use crate::{CounterKey, Lease, SharedStore, StoreError, StoreErrorKind};
+use crate::{CounterKey, Lease, RateBlock, SharedStore, StoreError, StoreErrorKind};
 
 use super::account::{Answer, Message, Step};
 use super::accounts::AccountIndex;
@@ -185,6 +185,19 @@ impl Office {
                 Message::End { id, used } => {
                     store.end(key, id, used).await?;
                     Answer::End
+                }
+                Message::TakeOfRate {
+                    units,
+                    limit,
+                    spend_within,
+                } => {
+                    let block = RateBlock {
+                        key,
+                        units,
+                        limit,
+                        spend_within,
+                    };
+                    Answer::OfRate(store.take_of_rate(block).await?)
                 }
             })
         };

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use tiergate_core::Limit;
 
 /// A block takes at most one in so many units of the limit.
-const SHARE: u64 = 100;
+pub(super) const SHARE: u64 = 100;
 
 /// A block that was used up within this time, in nanoseconds, was too small.
 const QUICK: u64 = 1_000_000_000;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tiergate_core::Limit;
 
-use crate::SharedStore;
 use crate::now::nanos;
+use crate::{CounterWindow, SharedStore};
 
-/// The share of a block's time to live that the two clocks may drift apart: one in so many.
-const DRIFT: u32 = 100;
+use super::rate::RateTerms;
+
+/// The share of a block's time that the two clocks may drift apart: one in so many.
+pub(super) const DRIFT: u32 = 100;
 
 /// How long one request may take of a store that does not say how long its calls may take.
 const UNKNOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -32,6 +34,7 @@ pub(super) struct Terms {
     /// How long one request to the store may take.
     pub(super) request: Duration,
     pub(super) most_waiting: usize,
+    pub(super) rates: RateTerms,
 }
 
 impl Terms {
@@ -39,6 +42,15 @@ impl Terms {
     pub(super) fn request_of(store: &dyn SharedStore) -> Duration {
         let within_grace = |deadline: Duration| deadline.saturating_add(GRACE);
         store.deadline().map_or(UNKNOWN_DEADLINE, within_grace)
+    }
+
+    /// Whether units of such a counter are taken ahead, under such a limit.
+    pub(super) fn leases(&self, window: CounterWindow, limit: Limit) -> bool {
+        match window {
+            CounterWindow::Level => false,
+            CounterWindow::Fixed { .. } => true,
+            CounterWindow::Sliding { length } => self.rates.leases(length, limit),
+        }
     }
 
     /// How long a block may be used after the request for it was begun.
@@ -80,6 +92,7 @@ impl Default for Terms {
             wait: Duration::from_secs(1),
             request: UNKNOWN_DEADLINE,
             most_waiting: 10_000,
+            rates: RateTerms::default(),
         }
     }
 }

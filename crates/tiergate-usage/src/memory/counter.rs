@@ -46,6 +46,12 @@ impl Counter {
         self.count.reserve(units, now);
     }
 
+    /// Counts a block of a rate, which nobody settles.
+    pub(super) fn take_ahead(&mut self, units: u64, ahead: u64, now: &Now<'_>) {
+        self.touched = now.elapsed();
+        self.count.take_ahead(units, ahead, now);
+    }
+
     pub(super) fn commit(&mut self, reserved: u64, actual: u64, now: &Now<'_>) {
         self.pins = self.pins.saturating_sub(1);
         self.touched = now.elapsed();

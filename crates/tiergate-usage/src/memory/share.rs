@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::now::Now;
+use crate::now::{Now, nanos};
 use crate::{
-    Adjustment, CounterKey, CounterState, CounterWindow, Lease, LeaseEnd, LeaseExtension, LeaseId,
-    LeaseOutcome, Refusal, SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
+    Adjustment, Claim, CounterKey, CounterState, CounterWindow, Lease, LeaseEnd, LeaseExtension,
+    LeaseId, LeaseOutcome, RateBlock, RateBlockOutcome, Refusal, SharedStore, StoreError,
+    StoreErrorKind, StoreFuture, Tally,
 };
 
 use super::MemoryUsage;
@@ -24,14 +25,27 @@ impl MemoryUsage {
 
     fn lease_now(&self, lease: Lease<'_>) -> Result<LeaseOutcome, StoreError> {
         lease.validate()?;
-        let run = || {
-            self.at(lease.key, |place, shard, now| {
-                take(lease, place, shard, now)
-            })
-        };
-        let mut outcome = run();
+        self.in_room(lease.key, |place, shard, now| {
+            take(lease, place, shard, now)
+        })
+    }
+
+    fn take_of_rate_now(&self, block: RateBlock<'_>) -> Result<RateBlockOutcome, StoreError> {
+        block.validate()?;
+        self.in_room(block.key, |place, shard, now| {
+            take_ahead(block, place, shard, now)
+        })
+    }
+
+    /// What `act` comes to, which is none as long as there is no room for it.
+    fn in_room<R>(
+        &self,
+        key: &CounterKey,
+        act: impl Fn(Place, &mut Shard, &Now<'_>) -> Option<R>,
+    ) -> Result<R, StoreError> {
+        let mut outcome = self.at(key, &act);
         if outcome.is_none() && self.sweep_for_room() {
-            outcome = run();
+            outcome = self.at(key, &act);
         }
         outcome.ok_or_else(|| self.no_room())
     }
@@ -81,27 +95,15 @@ impl MemoryUsage {
 
 /// Takes a block of units. None if there is no room for it.
 fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Option<LeaseOutcome> {
-    let state = |shard: &mut Shard, counter: CounterIndex| {
-        let counter = shard.counters.get_mut(counter);
-        counter.map_or(CounterState::default(), |counter| counter.state(now))
-    };
     match shard.leases.find(lease.id) {
-        Some(Known::Open(counter)) => return Some(LeaseOutcome::Granted(state(shard, counter))),
+        Some(Known::Open(counter)) => {
+            return Some(LeaseOutcome::Granted(shard.state_of(counter, now)));
+        }
         Some(Known::Over) => return Some(LeaseOutcome::Over),
         None => {}
     }
-    let claim = crate::Claim::new(lease.key.clone(), lease.units, lease.limit);
-    let reason = if claim.can_fit() {
-        Refusal::Full
-    } else {
-        Refusal::NeverFits
-    };
-    let found = shard.counters.find(place.hash, lease.key);
-    let refused_at = match found.and_then(|counter| shard.counters.get_mut(counter)) {
-        Some(counter) => counter.refusal(&claim, now),
-        None => (!claim.can_fit()).then(CounterState::default),
-    };
-    if let Some(state) = refused_at {
+    let claim = Claim::new(lease.key.clone(), lease.units, lease.limit);
+    if let Some((reason, state)) = shard.refusal_of(place, &claim, now) {
         return Some(LeaseOutcome::Refused(reason, state));
     }
     if !shard.rooms.reservations.take(1) {
@@ -115,10 +117,54 @@ fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Opt
         counter.reserve(lease.units, now);
     }
     shard.leases.open(lease, counter, now);
-    Some(LeaseOutcome::Granted(state(shard, counter)))
+    Some(LeaseOutcome::Granted(shard.state_of(counter, now)))
+}
+
+/// Takes a block of a rate. None if there is no room for its counter.
+fn take_ahead(
+    block: RateBlock<'_>,
+    place: Place,
+    shard: &mut Shard,
+    now: &Now<'_>,
+) -> Option<RateBlockOutcome> {
+    let claim = Claim::new(block.key.clone(), block.units, block.limit);
+    if let Some((reason, state)) = shard.refusal_of(place, &claim, now) {
+        return Some(RateBlockOutcome::Refused(reason, state));
+    }
+    let index = shard.counter_at(place, block.key, now)?;
+    if let Some(counter) = shard.counters.get_mut(index) {
+        counter.take_ahead(block.units, nanos(block.spend_within), now);
+    }
+    Some(RateBlockOutcome::Granted(shard.state_of(index, now)))
 }
 
 impl Shard {
+    fn state_of(&mut self, counter: CounterIndex, now: &Now<'_>) -> CounterState {
+        let counter = self.counters.get_mut(counter);
+        counter.map_or(CounterState::default(), |counter| counter.state(now))
+    }
+
+    /// Why a claim does not fit now, and where its counter stands.
+    fn refusal_of(
+        &mut self,
+        place: Place,
+        claim: &Claim,
+        now: &Now<'_>,
+    ) -> Option<(Refusal, CounterState)> {
+        let found = self.counters.find(place.hash, claim.key());
+        let state = match found.and_then(|counter| self.counters.get_mut(counter)) {
+            Some(counter) => counter.refusal(claim, now)?,
+            None if claim.can_fit() => return None,
+            None => CounterState::default(),
+        };
+        let reason = if claim.can_fit() {
+            Refusal::Full
+        } else {
+            Refusal::NeverFits
+        };
+        Some((reason, state))
+    }
+
     /// The counter of `key`, made if it is not there. None if there is no room for it.
     fn counter_at(
         &mut self,
@@ -157,6 +203,13 @@ impl SharedStore for MemoryUsage {
         used: u64,
     ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
         StoreFuture::ready(Ok(self.end_now(key, id, used)))
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        StoreFuture::ready(self.take_of_rate_now(block))
     }
 
     fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {

@@ -15,6 +15,7 @@ mod name;
 mod observe;
 mod places;
 mod pool;
+mod rate_block;
 mod reserve;
 mod schema;
 mod settle;
@@ -31,8 +32,8 @@ use std::time::Duration;
 
 use crate::{
     Adjustment, CounterKey, CounterStates, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome,
-    Lowered, ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, StoreError,
-    StoreFuture, Tally, UsageStore,
+    Lowered, RateBlock, RateBlockOutcome, ReservationId, Reserve, ReserveOutcome, Settlement,
+    SharedStore, StoreError, StoreFuture, Tally, UsageStore,
 };
 
 use engine::Engine;
@@ -300,6 +301,15 @@ impl SharedStore for PostgresUsage {
     ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
         self.call(Name::new(key), move |engine, name| {
             lease::end(engine, name, id, used)
+        })
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        self.call(rate_block::Asked::new(block), |engine, asked| {
+            asked.ask(engine)
         })
     }
 

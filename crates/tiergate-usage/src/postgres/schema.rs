@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::PostgresUsageError;
 
 /// Rises whenever anything of the SQL changes.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// The default name of the schema.
 pub(super) const DEFAULT: &str = "tiergate_usage";
@@ -14,11 +14,12 @@ pub(super) const DEFAULT: &str = "tiergate_usage";
 const MOST_NAME: usize = 40;
 
 /// In the order in which they are run.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("sql/tables.sql"),
     include_str!("sql/locks.sql"),
     include_str!("sql/counters.sql"),
     include_str!("sql/expire.sql"),
+    include_str!("sql/rates.sql"),
     include_str!("sql/reserve.sql"),
     include_str!("sql/settle.sql"),
     include_str!("sql/leases.sql"),
@@ -90,6 +91,7 @@ pub(super) struct Statements {
     pub(super) lease: Arc<str>,
     pub(super) extend: Arc<str>,
     pub(super) end_lease: Arc<str>,
+    pub(super) take_of_rate: Arc<str>,
     pub(super) sweep: Arc<str>,
 }
 
@@ -110,6 +112,7 @@ impl Statements {
             lease: call("lease", 11),
             extend: call("extend", 8),
             end_lease: call("end_lease", 8),
+            take_of_rate: call("take_of_rate", 9),
             sweep: call("sweep", 3),
         }
     }

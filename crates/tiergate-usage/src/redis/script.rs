@@ -24,6 +24,7 @@ scripts! {
     LEASE "lease.lua"
     EXTEND "extend.lua"
     END "end.lua"
+    TAKE "take.lua"
     SWEEP "sweep.lua"
 }
 

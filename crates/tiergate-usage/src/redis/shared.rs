@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Adjustment, CounterKey, CounterWindow, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome,
-    SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
+    RateBlock, RateBlockOutcome, SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
 };
 
 use super::call::Call;
@@ -79,6 +79,22 @@ fn leased(reply: &mut Reply, window: CounterWindow) -> Result<LeaseOutcome, Stor
         }
         "over" => Ok(LeaseOutcome::Over),
         _ => Err(reply.unexpected()),
+    }
+}
+
+fn taking(block: RateBlock<'_>) -> Call {
+    Call::new(&script::TAKE, vec![Tag::of(block.key.subject())])
+        .counter(block.key)
+        .units(block.units)
+        .limit(block.limit)
+        .length(block.spend_within)
+}
+
+fn taken(reply: &mut Reply, window: CounterWindow) -> Result<RateBlockOutcome, StoreError> {
+    match leased(reply, window)? {
+        LeaseOutcome::Granted(state) => Ok(RateBlockOutcome::Granted(state)),
+        LeaseOutcome::Refused(reason, state) => Ok(RateBlockOutcome::Refused(reason, state)),
+        LeaseOutcome::Over => Err(reply.unexpected()),
     }
 }
 
@@ -157,6 +173,17 @@ impl SharedStore for RedisUsage {
             .units(used)
             .that_ends();
         self.later(async move |sender| ended(&sender.run(&call).await?))
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        if let Err(error) = block.validate() {
+            return StoreFuture::ready(Err(error));
+        }
+        let (call, window) = (taking(block), block.key.window());
+        self.later(async move |sender| taken(&mut sender.run(&call).await?, window))
     }
 
     fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {

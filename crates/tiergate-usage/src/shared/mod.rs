@@ -1,9 +1,11 @@
 //! What several processes need of the store that they share.
 
 mod lease;
+mod rate_block;
 mod tally;
 
 pub use lease::{Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome};
+pub use rate_block::{RateBlock, RateBlockOutcome};
 pub use tally::{Adjustment, Tally};
 
 use std::sync::Arc;
@@ -32,6 +34,9 @@ use crate::{CounterKey, StoreError, StoreFuture, UsageStore};
 /// * A lease settles in the window where it was granted, also after that window has ended.
 ///
 /// A store remembers a lease that is over until a day after its window, at least.
+///
+/// A rate gives nothing back, so nothing of it is leased. A process [takes blocks](Self::take_of_rate)
+/// of it instead, which it has to spend within a moment.
 pub trait SharedStore: UsageStore {
     /// Takes a block of units.
     ///
@@ -63,6 +68,25 @@ pub trait SharedStore: UsageStore {
         id: LeaseId,
         used: u64,
     ) -> StoreFuture<Result<LeaseEnd, StoreError>>;
+
+    /// Takes a block of a rate's units, which may be spent until `spend_within` from now.
+    ///
+    /// They count from now until just before `spend_within` and then the length of the rate have
+    /// passed: wherever a unit is spent in between, it counts for a length from there. So in no span
+    /// of that length more than the limit is spent, by whomever and with whichever `spend_within`,
+    /// units that were [reserved](UsageStore::reserve) directly included. Of those that come after a
+    /// block, some may count for as much longer.
+    ///
+    /// Nothing is given back, and nothing has to be settled. It is not idempotent: asked twice, it
+    /// counts twice, and whoever gets no answer has to take the units for spent.
+    ///
+    /// The future fails with [`InvalidClaims`](crate::StoreErrorKind::InvalidClaims) when
+    /// [`RateBlock::validate`] does, and with [`Full`](crate::StoreErrorKind::Full) when a bound of the
+    /// store is reached.
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>>;
 
     /// What the counter of a quota or gauge is made of.
     ///
@@ -109,6 +133,13 @@ impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
         used: u64,
     ) -> StoreFuture<Result<LeaseEnd, StoreError>> {
         (**self).end(key, id, used)
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        (**self).take_of_rate(block)
     }
 
     fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {

@@ -19,6 +19,7 @@ mod level;
 mod load;
 mod name;
 mod operation;
+mod rate_block;
 mod reserve;
 mod save;
 mod schema;
@@ -40,8 +41,8 @@ use std::time::Duration;
 
 use crate::{
     Adjustment, CounterKey, CounterStates, Lease, LeaseEnd, LeaseExtension, LeaseId, LeaseOutcome,
-    Lowered, ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, StoreError,
-    StoreFuture, Tally, UsageStore,
+    Lowered, RateBlock, RateBlockOutcome, ReservationId, Reserve, ReserveOutcome, Settlement,
+    SharedStore, StoreError, StoreFuture, Tally, UsageStore,
 };
 
 use desk::Desk;
@@ -49,6 +50,7 @@ use id::{Token, TokenKind};
 use lease::{End, Extend, TakeLease};
 use level::{Adjust, CountRows, Lower, Peek, TakeTally};
 use operation::Operation;
+use rate_block::TakeOfRate;
 use reserve::TakeUnits;
 use settle::{Ending, Settle};
 
@@ -332,6 +334,13 @@ impl SharedStore for SqliteUsage {
             id,
             used,
         }))
+    }
+
+    fn take_of_rate(
+        &self,
+        block: RateBlock<'_>,
+    ) -> StoreFuture<Result<RateBlockOutcome, StoreError>> {
+        self.ask(TakeOfRate::new(block))
     }
 
     fn tally(&self, key: &CounterKey) -> StoreFuture<Result<Tally, StoreError>> {

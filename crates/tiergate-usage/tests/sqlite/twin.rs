@@ -9,7 +9,8 @@ use tiergate_clock::ManualClock;
 use tiergate_core::{Limit, Subject};
 use tiergate_usage::{
     Adjustment, Claim, CounterKey, CounterWindow, IdempotencyKey, Lease, LeaseId, MemoryUsage,
-    ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, SqliteUsage, UsageStore,
+    RateBlock, ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, SqliteUsage,
+    UsageStore,
 };
 
 use crate::support::{Folder, quota};
@@ -47,6 +48,11 @@ enum Event {
         id: u8,
         used: u64,
     },
+    TakeOfRate {
+        key: usize,
+        units: u64,
+        within: u32,
+    },
     Lower(usize, u64),
     Adjust(usize, Adjustment),
     Pass(u32),
@@ -74,6 +80,8 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(key, id, kept, ttl)| Event::Extend { key, id, kept, ttl }),
         1 => (key.clone(), 0..5_u8, 0..6_u64)
             .prop_map(|(key, id, used)| Event::End { key, id, used }),
+        2 => (key.clone(), 0..4_u64, 0..8_u32)
+            .prop_map(|(key, units, within)| Event::TakeOfRate { key, units, within }),
         1 => (key.clone(), 0..4_u64).prop_map(|(key, units)| Event::Lower(key, units)),
         1 => (key, adjustment).prop_map(|(key, adjustment)| Event::Adjust(key, adjustment)),
         3 => (1..30_u32).prop_map(Event::Pass),
@@ -209,6 +217,21 @@ impl Twins {
                 let (key, id) = (key(&self.keys, place), lease_id(place, id));
                 let expected = self.memory.end(&key, id, used).await;
                 same(self.file().end(&key, id, used).await, expected);
+            }
+            Event::TakeOfRate {
+                key: place,
+                units,
+                within,
+            } => {
+                let key = key(&self.keys, place);
+                let block = RateBlock {
+                    key: &key,
+                    units,
+                    limit: Limit::AtMost(12),
+                    spend_within: seconds(within),
+                };
+                let expected = self.memory.take_of_rate(block).await;
+                same(self.file().take_of_rate(block).await, expected);
             }
             Event::Lower(place, units) => {
                 let key = key(&self.keys, place);

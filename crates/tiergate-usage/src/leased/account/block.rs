@@ -1,5 +1,7 @@
 //! Blocks of units, from grant to end.
 
+use std::time::Duration;
+
 use tiergate_core::Limit;
 
 use crate::LeaseId;
@@ -96,6 +98,12 @@ pub(in crate::leased) enum Message {
     Extend { id: LeaseId, kept: u64 },
     /// See [`SharedStore::end`](crate::SharedStore::end).
     End { id: LeaseId, used: u64 },
+    /// See [`SharedStore::take_of_rate`](crate::SharedStore::take_of_rate).
+    TakeOfRate {
+        units: u64,
+        limit: Limit,
+        spend_within: Duration,
+    },
 }
 
 /// What the store answered to a message.
@@ -105,6 +113,7 @@ pub(in crate::leased) enum Answer {
     Extend(crate::LeaseExtension),
     /// Whatever it was, the lease is over and what was used is counted.
     End,
+    OfRate(crate::RateBlockOutcome),
     /// None, or a fault. It may have acted.
     Fault(crate::StoreErrorKind),
 }

@@ -4,16 +4,10 @@ use crate::now::Now;
 use crate::{CounterState, CounterWindow, LeaseExtension, LeaseId, LeaseOutcome, StoreErrorKind};
 
 use super::block::{Answer, Asking, Block, Closing, Message, Purpose, Standing};
-use super::{Account, Fault, LastSent, Recall, Refusal};
+use super::{Account, LastSent, Recall, Refusal};
+use crate::leased::fault::Fault;
 use crate::leased::sizing::{self, Situation};
 use crate::leased::terms::Terms;
-
-/// How long the store is left alone after its first failure, at the most; each further failure
-/// doubles that.
-const FIRST_PAUSE: u64 = 50_000_000;
-
-/// The longest such pause.
-const LAST_PAUSE: u64 = 2_000_000_000;
 
 /// What the task that talks to the store does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +28,8 @@ pub(in crate::leased) enum Event {
     Returned(u64),
     /// So many granted units are lost, for good.
     Lost(u64),
+    /// So many units of a rate were granted when they could not be spent any more.
+    TooLate(u64),
     Failed(StoreErrorKind),
 }
 
@@ -55,7 +51,7 @@ impl Account {
     ) -> Step {
         self.retire();
         let Some(message) = self.next_message(now, fresh, service, terms) else {
-            self.free_lane();
+            self.lane.free();
             return Step::Rest;
         };
         if let Some(fault) = self.fault
@@ -65,7 +61,9 @@ impl Account {
         }
         self.last_sent = match message {
             Message::Lease { .. } => LastSent::Lease,
-            Message::Extend { .. } | Message::End { .. } => LastSent::Other,
+            Message::Extend { .. } | Message::End { .. } | Message::TakeOfRate { .. } => {
+                LastSent::Other
+            }
         };
         match message {
             Message::Lease { .. } => {
@@ -79,7 +77,7 @@ impl Account {
                     block.told = block.told.max(kept);
                 }
             }
-            Message::End { .. } => {}
+            Message::End { .. } | Message::TakeOfRate { .. } => {}
         }
         Step::Send(message)
     }
@@ -314,22 +312,12 @@ impl Account {
     /// The task that saw to the account is gone. What it had sent may have arrived.
     pub(in crate::leased) fn abandoned(&mut self, now: u64) {
         self.failed(StoreErrorKind::Unavailable, now, 0);
-        self.free_lane();
+        self.lane.free();
     }
 
     fn failed(&mut self, kind: StoreErrorKind, now: u64, dice: u64) {
         self.recall = Recall::No;
-        let failures = self.fault.map_or(0, |fault| fault.failures);
-        let longest = FIRST_PAUSE
-            .saturating_mul(1 << failures.min(16))
-            .min(LAST_PAUSE);
-        // Between half of it and all, so that those who failed together do not return together.
-        let pause = longest / 2 + dice % (longest / 2);
-        self.fault = Some(Fault {
-            kind,
-            failures: failures.saturating_add(1),
-            retry_at: now.saturating_add(pause),
-        });
+        self.fault = Some(Fault::after(self.fault, kind, now, dice));
     }
 
     fn leased(&mut self, outcome: LeaseOutcome, now: u64, terms: &Terms) -> Event {

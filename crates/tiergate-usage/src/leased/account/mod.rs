@@ -20,7 +20,7 @@ mod settle;
 
 pub(super) use block::{Answer, Message};
 pub(super) use exchange::{Event, Service, Step};
-pub(super) use settle::Commit;
+pub(super) use settle::{Commit, Pending};
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -30,11 +30,12 @@ use tiergate_core::Limit;
 use crate::now::Now;
 use crate::{CounterKey, CounterState, CounterWindow, StoreErrorKind};
 
+use super::fault::Fault;
+use super::lane::Lane;
 use super::sizing::Demand;
 use super::terms::Terms;
 use super::waiter::Waiter;
 use block::{Asking, Block, Closing, Standing};
-use settle::Pending;
 
 /// One counter.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ pub(super) struct Account {
     asking: Option<Asking>,
     refusal: Option<Refusal>,
     fault: Option<Fault>,
-    lane: Lane,
+    pub(super) lane: Lane,
     last_sent: LastSent,
     recall: Recall,
     demand: Demand,
@@ -80,13 +81,6 @@ pub(super) struct Account {
     touched: u64,
     /// The nearest deadline of an open block.
     next_deadline: u64,
-}
-
-/// Whether a task talks to the store for this account. There is one at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    Free,
-    Taken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,34 +103,6 @@ struct Refusal {
     /// The fewest units that were too many.
     units: u64,
     until: u64,
-}
-
-/// That the store has failed, and not answered since.
-#[derive(Clone, Copy, Debug)]
-struct Fault {
-    kind: StoreErrorKind,
-    failures: u32,
-    retry_at: u64,
-}
-
-impl Fault {
-    /// Whether those who come now are told at once, and do not wait for the next attempt. One failure
-    /// may be a moment's: a connection that broke, a store that was slow.
-    fn turns_away(&self, now: u64) -> bool {
-        now < self.retry_at && (self.failures > 1 || !self.kind.is_transient())
-    }
-
-    /// Whether those who wait are told. Who waits for a store that is slow or full may well be served by
-    /// the next attempt, and goes when its own time is up. A store that said twice that it is away is.
-    fn ends_waits(&self) -> bool {
-        match self.kind {
-            StoreErrorKind::TimedOut | StoreErrorKind::Full => false,
-            StoreErrorKind::Unavailable => self.failures > 1,
-            StoreErrorKind::IdempotencyConflict
-            | StoreErrorKind::InvalidClaims
-            | StoreErrorKind::Internal => true,
-        }
-    }
 }
 
 /// Whether units can be taken.
@@ -178,7 +144,7 @@ impl Account {
             asking: None,
             refusal: None,
             fault: None,
-            lane: Lane::Free,
+            lane: Lane::default(),
             last_sent: LastSent::Other,
             recall: Recall::No,
             demand: Demand::new(now),
@@ -352,13 +318,8 @@ impl Account {
         true
     }
 
-    /// Those who wait in vain, as the store fails. Those who have left do not count.
-    pub(super) fn take_disappointed(&mut self) -> Vec<Waiter> {
-        self.waiting.retain(|waiter| !waiter.tell.is_closed());
-        if self.fault.is_some_and(|fault| fault.ends_waits()) {
-            return self.waiting.drain(..).collect();
-        }
-        Vec::new()
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// Whether units are still being given back on demand.
@@ -366,21 +327,9 @@ impl Account {
         self.recall == Recall::Wanted
     }
 
-    /// Whether a task is to be started that talks to the store. From then on the caller has to see
-    /// to it.
-    pub(super) fn take_lane(&mut self) -> bool {
-        let free = self.lane == Lane::Free;
-        self.lane = Lane::Taken;
-        free
-    }
-
-    pub(super) fn free_lane(&mut self) {
-        self.lane = Lane::Free;
-    }
-
     /// Whether the store should be told or asked something at once, as seen on the fast path.
     pub(super) fn is_pressing(&self) -> bool {
-        if self.lane == Lane::Taken {
+        if !self.lane.is_free() {
             return false;
         }
         self.is_report_due() || self.owed > 0 || self.is_low()
@@ -392,7 +341,7 @@ impl Account {
 
     /// Nothing would be lost if the account was not there.
     pub(super) fn is_empty(&self, now: u64) -> bool {
-        self.lane == Lane::Free
+        self.lane.is_free()
             && self.refusal.is_none_or(|refusal| refusal.until <= now)
             && self.fault.is_none_or(|fault| fault.retry_at <= now)
             && self.blocks.is_empty()

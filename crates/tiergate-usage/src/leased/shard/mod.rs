@@ -2,6 +2,7 @@
 //!
 //! Like the accounts it has no clock, no lock and no I/O of its own.
 
+mod queue;
 mod settle;
 
 use std::sync::Arc;
@@ -19,11 +20,12 @@ use crate::{
     Refused, Replay, ReserveOutcome, Settlement, StoreErrorKind,
 };
 
-use crate::leased::account::{Account, Answer, Check, Event, Message, Service, Step};
+use crate::leased::account::{Answer, Check, Event, Message, Service, Step};
 use crate::leased::accounts::{AccountIndex, Accounts};
+use crate::leased::entry::Entry;
 use crate::leased::id::Names;
 use crate::leased::terms::Terms;
-use crate::leased::waiter::{Part, Verdict, Waiter, Wants};
+use crate::leased::waiter::Verdict;
 
 /// How many accounts may need a task after one step: one for each claim, nearly always.
 pub(in crate::leased) type Kicks = SmallVec<[AccountIndex; MAX_CLAIMS]>;
@@ -155,13 +157,17 @@ impl Shard {
             match account.check(claim.units(), claim.limit(), now.elapsed(), &self.terms) {
                 Check::Fits => {}
                 Check::Lacking => lacking = true,
-                Check::AskStore => return Attempt::AskStore,
+                Check::AskStore => {
+                    account.goes_straight(claim.units(), now.elapsed());
+                    return Attempt::AskStore;
+                }
                 // What comes before it would be found out too late.
                 Check::Refused | Check::Fault(_) | Check::Crowded if lacking => {}
                 Check::Fault(kind) => return Attempt::Failed(kind),
                 Check::Crowded => return Attempt::Failed(StoreErrorKind::Full),
                 Check::Refused => {
-                    let refused = Refused::new(position, Refusal::Full, account.state(now));
+                    let state = account.refused_state(now);
+                    let refused = Refused::new(position, Refusal::Full, state);
                     return Attempt::Decided(ReserveOutcome::Refused(refused));
                 }
             }
@@ -180,75 +186,6 @@ impl Shard {
         }
     }
 
-    /// The same for one that may wait: then it is in the queue when this returns.
-    pub(in crate::leased) fn attempt_or_wait(
-        &mut self,
-        claims: &[Claim],
-        hashes: &[u64],
-        ttl: Duration,
-        now: &Now<'_>,
-    ) -> Queued {
-        match self.attempt(claims, hashes, ttl, now) {
-            Attempt::Decided(outcome) => return Queued::Told(Verdict::Decided(outcome)),
-            Attempt::Failed(kind) => return Queued::Told(Verdict::Failed(kind)),
-            Attempt::AskStore => return Queued::Told(Verdict::AskStore),
-            Attempt::Lacking => {}
-        }
-        if self.service == Service::Closing {
-            return Queued::Told(Verdict::AskStore);
-        }
-        let mut parts = SmallVec::new();
-        for (claim, hash) in claims.iter().zip(hashes) {
-            let Some(account) = self.account_of(claim, *hash, now) else {
-                // A counter more than may be held is not leased, which costs time and nothing else.
-                return Queued::Told(Verdict::AskStore);
-            };
-            parts.push(Part {
-                account,
-                key: claim.key().clone(),
-                units: claim.units(),
-                limit: claim.limit(),
-            });
-        }
-        let wants = Wants { parts, ttl };
-        let (tell, told) = oneshot::channel();
-        let waiter = Waiter {
-            wants,
-            moves: 0,
-            tell,
-        };
-        let at = self.lacking(&waiter.wants, now);
-        if let Some(account) = self.accounts.get_mut(at) {
-            account.waiting.push_back(waiter);
-        }
-        self.kick(at);
-        Queued::Waiting(told)
-    }
-
-    fn account_of(&mut self, claim: &Claim, hash: u64, now: &Now<'_>) -> Option<AccountIndex> {
-        if let Some(index) = self.accounts.find(hash, claim.key()) {
-            return Some(index);
-        }
-        if !self.rooms.accounts.take(1) {
-            return None;
-        }
-        let account = Account::new(claim.key().clone(), hash, now.elapsed());
-        Some(self.accounts.insert(account))
-    }
-
-    /// The counter that an operation has to wait for.
-    fn lacking(&self, wants: &Wants, now: &Now<'_>) -> AccountIndex {
-        let lacking = wants.parts.iter().find(|part| {
-            let check = self
-                .accounts
-                .get(part.account)
-                .map(|account| account.check(part.units, part.limit, now.elapsed(), &self.terms));
-            check != Some(Check::Fits)
-        });
-        let part = lacking.or(wants.parts.first());
-        part.map_or(AccountIndex::NONE, |part| part.account)
-    }
-
     /// Notes an operation whose units are taken. None if there is no room, and then they are back.
     fn admit(
         &mut self,
@@ -259,7 +196,7 @@ impl Shard {
         let Some(vacancy) = self.operations.vacancy(&self.rooms.reservations) else {
             for (index, units) in taken {
                 if let Some(account) = self.accounts.get_mut(*index) {
-                    account.release(*units);
+                    account.take_back(*units, now.elapsed());
                 }
             }
             return None;
@@ -273,7 +210,7 @@ impl Shard {
                 account: *index,
                 units: *units,
             });
-            self.kick_if_pressing(*index);
+            self.kick_if_pressing(*index, now);
         }
         let stage = Stage::Open;
         let handle = self.operations.insert(vacancy, Operation { held, stage });
@@ -301,12 +238,12 @@ impl Shard {
 
     /// Units may have come back, and something may have to be told.
     fn after_release(&mut self, index: AccountIndex, now: &Now<'_>) {
-        let waits = |account: &Account| !account.waiting.is_empty();
+        let waits = |account: &Entry| !account.waiting().is_empty();
         if self.accounts.get(index).is_some_and(waits) {
             self.serve(index, now);
         }
         match self.service {
-            Service::Open => self.kick_if_pressing(index),
+            Service::Open => self.kick_if_pressing(index, now),
             Service::Closing => self.kick(index),
         }
     }
@@ -330,91 +267,9 @@ impl Shard {
         }
     }
 
-    /// Admits those in the queue whose turn it is, and tells those who wait in vain.
-    fn serve(&mut self, index: AccountIndex, now: &Now<'_>) {
-        while let Some(front) = self.accounts.get(index).and_then(|it| it.waiting.front()) {
-            let parts = &front.wants.parts;
-            let mut decision = None;
-            if !front.tell.is_closed() {
-                for (position, part) in parts.iter().enumerate() {
-                    // Only this queue keeps its account from being forgotten, and another may be in
-                    // the place of a forgotten one.
-                    let account = self.accounts.get(part.account);
-                    let Some(account) = account.filter(|it| *it.key() == part.key) else {
-                        decision = Some((part.account, Some(Verdict::AskStore)));
-                        break;
-                    };
-                    let (units, limit) = (part.units, part.limit);
-                    let verdict = match account.check_front(units, limit, now.elapsed()) {
-                        Some(Check::Fits) => continue,
-                        None | Some(Check::Lacking | Check::Crowded) => None,
-                        Some(Check::AskStore) => Some(Verdict::AskStore),
-                        Some(Check::Fault(kind)) => Some(Verdict::Failed(kind)),
-                        Some(Check::Refused) => {
-                            let state = account.state(now);
-                            let refused = Refused::new(position, Refusal::Full, state);
-                            Some(Verdict::refused(refused))
-                        }
-                    };
-                    decision = Some((part.account, verdict));
-                    break;
-                }
-                if matches!(decision, Some((at, None)) if at == index) {
-                    return;
-                }
-            }
-            let waiter = self
-                .accounts
-                .get_mut(index)
-                .and_then(|account| account.waiting.pop_front());
-            let Some(mut waiter) = waiter else { return };
-            match decision {
-                None => self.admit_waiter(waiter, now),
-                Some((_, Some(verdict))) => drop(waiter.tell.send(verdict)),
-                // It went from queue to queue, and what it found was gone each time it came back.
-                Some((_, None)) if waiter.moves >= MAX_CLAIMS => {
-                    drop(waiter.tell.send(Verdict::AskStore));
-                }
-                Some((at, None)) => {
-                    waiter.moves += 1;
-                    if let Some(account) = self.accounts.get_mut(at) {
-                        account.waiting.push_back(waiter);
-                    }
-                    self.kick(at);
-                }
-            }
-        }
-    }
-
-    fn admit_waiter(&mut self, waiter: Waiter, now: &Now<'_>) {
-        if waiter.tell.is_closed() {
-            return;
-        }
-        let mut taken: SmallVec<[(AccountIndex, u64); MAX_CLAIMS]> = SmallVec::new();
-        for part in &waiter.wants.parts {
-            if let Some(account) = self.accounts.get_mut(part.account) {
-                account.take(part.units, part.limit, now.elapsed(), &self.terms);
-            }
-            taken.push((part.account, part.units));
-        }
-        let verdict = match self.admit(&taken, waiter.wants.ttl, now) {
-            Some(admitted) => Verdict::Decided(ReserveOutcome::Admitted(admitted)),
-            None => Verdict::Failed(StoreErrorKind::Full),
-        };
-        if let Err(Verdict::Decided(ReserveOutcome::Admitted(admitted))) = waiter.tell.send(verdict)
-            && let Some(handle) = self.names.handle(admitted.id())
-            && let Some(operation) = self.operations.remove(handle, |_| Ended::Settled)
-        {
-            for held in &operation.held {
-                if let Some(account) = self.accounts.get_mut(held.account) {
-                    account.release(held.units);
-                }
-            }
-        }
-    }
-
-    fn kick_if_pressing(&mut self, index: AccountIndex) {
-        if self.accounts.get(index).is_some_and(Account::is_pressing) {
+    fn kick_if_pressing(&mut self, index: AccountIndex, now: &Now<'_>) {
+        let is_pressing = |account: &Entry| account.is_pressing(now.elapsed());
+        if self.accounts.get(index).is_some_and(is_pressing) {
             self.kick(index);
         }
     }
@@ -480,7 +335,7 @@ impl Shard {
             return;
         };
         account.abandoned(now.elapsed());
-        for waiter in account.waiting.drain(..) {
+        for waiter in account.waiting_mut().drain(..) {
             drop(
                 waiter
                     .tell
@@ -516,7 +371,7 @@ impl Shard {
         let Some(index) = self.accounts.find(hash, key) else {
             return false;
         };
-        let recalled = self.accounts.get_mut(index).is_some_and(Account::recall);
+        let recalled = self.accounts.get_mut(index).is_some_and(Entry::recall);
         if recalled {
             self.kick(index);
         }
@@ -526,11 +381,11 @@ impl Shard {
     pub(in crate::leased) fn is_recalling(&self, hash: u64, key: &CounterKey) -> bool {
         let index = self.accounts.find(hash, key);
         let account = index.and_then(|index| self.accounts.get(index));
-        account.is_some_and(Account::is_recalling)
+        account.is_some_and(Entry::is_recalling)
     }
 
     fn forget_if_empty(&mut self, index: AccountIndex, now: &Now<'_>) {
-        let is_empty = |account: &Account| account.is_empty(now.elapsed());
+        let is_empty = |account: &Entry| account.is_empty(now.elapsed());
         if self.accounts.get(index).is_some_and(is_empty) {
             self.accounts.remove(index);
             self.rooms.accounts.give_back(1);
@@ -543,12 +398,13 @@ impl Shard {
         hash: u64,
         key: &CounterKey,
         told: CounterState,
+        now: &Now<'_>,
     ) -> CounterState {
         let account = self
             .accounts
             .find(hash, key)
             .and_then(|index| self.accounts.get(index));
-        account.map_or(told, |account| account.correct(told))
+        account.map_or(told, |account| account.correct(told, now))
     }
 
     pub(in crate::leased) fn key(&self, index: AccountIndex) -> Option<CounterKey> {
@@ -556,10 +412,13 @@ impl Shard {
     }
 
     /// Counters of which blocks are held, and the units of them that are not used.
-    pub(in crate::leased) fn holdings(&self) -> (u64, u64) {
+    pub(in crate::leased) fn holdings(&self, now: &Now<'_>) -> (u64, u64) {
         let held = self.accounts.iter().filter(|it| !it.is_returned());
         held.fold((0, 0), |(counters, idle), account| {
-            (counters + 1, account.idle_units().saturating_add(idle))
+            (
+                counters + 1,
+                account.idle_units(now.elapsed()).saturating_add(idle),
+            )
         })
     }
 }

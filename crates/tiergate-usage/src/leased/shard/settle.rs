@@ -8,8 +8,9 @@ use crate::now::Now;
 use crate::{ReservationId, Settlement};
 
 use super::{Committing, Operation, Patience, Settled, Shard, Stage};
-use crate::leased::account::{Account, Commit};
+use crate::leased::account::Commit;
 use crate::leased::accounts::AccountIndex;
+use crate::leased::entry::Entry;
 
 impl Shard {
     pub(in crate::leased) fn commit(
@@ -55,7 +56,7 @@ impl Shard {
         let mut missing = 0;
         for (held, units) in held.iter().zip(units) {
             if let Some(account) = self.accounts.get_mut(held.account) {
-                match account.commit(held.units, *units, handle) {
+                match account.commit(held.units, *units, handle, now.elapsed()) {
                     Commit::Sure => {}
                     Commit::Pending => missing += 1,
                 }
@@ -107,7 +108,7 @@ impl Shard {
     }
 
     pub(super) fn tell_sure(&mut self, index: AccountIndex) {
-        while let Some(sure) = self.accounts.get_mut(index).and_then(Account::pop_sure) {
+        while let Some(sure) = self.accounts.get_mut(index).and_then(Entry::pop_sure) {
             let Found::Here(operation) = self.operations.find(sure.handle) else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! Several replicas, one store, and a network that does its worst.
 //!
 //! Every history must keep to the limit. The oracle is a sum: of what replicas were told is
-//! committed. It knows nothing of blocks.
+//! committed. It knows nothing of blocks. That of the rate is in `rates.rs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tiergate_core::time::Timestamp;
 use tiergate_core::{Limit, Subject};
 use tokio::sync::oneshot;
 
+use super::rates;
 use crate::leased::account::{Answer, Message, Step};
 use crate::leased::accounts::AccountIndex;
 use crate::leased::board::{Board, Cell, ShardIndex};
@@ -21,15 +22,18 @@ use crate::leased::terms::Terms;
 use crate::leased::waiter::Verdict;
 use crate::now::Now;
 use crate::{
-    Claim, CounterKey, CounterWindow, Lease, LeaseId, LeaseOutcome, MemoryUsage, ReservationId,
-    Reserve, ReserveOutcome, Settlement, SharedStore, StoreErrorKind, UsageStore,
+    Claim, CounterKey, CounterWindow, Lease, LeaseId, LeaseOutcome, MemoryUsage, RateBlock,
+    ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, StoreErrorKind, UsageStore,
 };
 
-const COUNTERS: usize = 2;
+const QUOTAS: usize = 2;
+const COUNTERS: usize = QUOTAS + 1;
+/// The one counter that is a rate.
+pub(super) const RATE: usize = QUOTAS;
 const OPERATION_TTL: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Reserve {
         replica: usize,
         counter: usize,
@@ -88,7 +92,7 @@ enum Event {
     },
 }
 
-fn event(crashes: bool) -> impl Strategy<Value = Event> {
+pub(super) fn event(crashes: bool) -> impl Strategy<Value = Event> {
     let which = any::<usize>;
     let replica = 0..3_usize;
     let counter = || 0..COUNTERS;
@@ -191,7 +195,7 @@ struct Reply {
     answer: Answer,
 }
 
-struct World {
+pub(super) struct World {
     clock: ManualClock,
     store: MemoryUsage,
     terms: Terms,
@@ -209,10 +213,11 @@ struct World {
     crashes: [u64; COUNTERS],
     /// Leases that were refused. One that arrives once more may be granted, and nobody knows.
     refused: HashSet<LeaseId>,
+    pub(super) spent: rates::Spent,
 }
 
 impl World {
-    fn new(ahead: u64, per_mille: [u32; 3], refusal_kept: u64) -> Self {
+    pub(super) fn new(ahead: u64, per_mille: [u32; 3], refusal_kept: u64) -> Self {
         let clock = ManualClock::default();
         let terms = Terms {
             ttl: Duration::from_secs(3),
@@ -229,12 +234,15 @@ impl World {
             let window = CounterWindow::Fixed { start, end };
             CounterKey::new(Subject::user("a"), "requests", window)
         };
+        let length = rates::LENGTH;
+        let window = CounterWindow::Sliding { length };
+        let rate = CounterKey::new(Subject::user("a"), "requests", window);
         let mut world = Self {
             store: MemoryUsage::with_clock(Arc::new(clock.clone())),
             clock,
             terms,
             // One ends in the middle.
-            keys: [key(12), key(30 * 24 * 3_600)],
+            keys: [key(12), key(30 * 24 * 3_600), rate],
             replicas: Vec::new(),
             letters: Vec::new(),
             replies: Vec::new(),
@@ -245,21 +253,26 @@ impl World {
             beyond: [0; COUNTERS],
             crashes: [0; COUNTERS],
             refused: HashSet::new(),
+            spent: rates::Spent::default(),
         };
-        for per_mille in per_mille {
-            world.replicas.push(world.replica(per_mille));
+        for (which, per_mille) in per_mille.into_iter().enumerate() {
+            world.replicas.push(world.replica(which, per_mille));
         }
         world
     }
 
-    fn replica(&self, per_mille: u32) -> Replica {
+    fn replica(&self, which: usize, per_mille: u32) -> Replica {
+        let terms = Terms {
+            rates: rates::terms(which),
+            ..self.terms
+        };
         let clock = Arc::new(Wrong {
             right: self.clock.clone(),
             offset: Duration::from_secs(u64::from(per_mille)),
             per_mille,
         });
         Replica {
-            board: Board::new(clock, self.terms, 100, 1_000),
+            board: Board::new(clock, terms, 100, 1_000),
             turns: Vec::new(),
             open: Vec::new(),
             waiting: Vec::new(),
@@ -268,7 +281,7 @@ impl World {
         }
     }
 
-    fn play(&mut self, event: &Event) {
+    pub(super) fn play(&mut self, event: &Event) {
         match *event {
             Event::Reserve {
                 replica,
@@ -321,7 +334,11 @@ impl World {
     }
 
     fn claim(&self, counter: usize, units: u64) -> Claim {
-        Claim::new(self.keys[counter].clone(), units, Limit::AtMost(self.limit))
+        let limit = match counter {
+            RATE => rates::LIMIT,
+            _ => self.limit,
+        };
+        Claim::new(self.keys[counter].clone(), units, Limit::AtMost(limit))
     }
 
     fn with<R>(
@@ -358,7 +375,7 @@ impl World {
     fn reserve(&mut self, replica: usize, counter: usize, units: u64, both: bool) {
         let mut claimed = vec![counter];
         if both {
-            claimed = vec![0, 1];
+            claimed = vec![1, if counter == RATE { RATE } else { 0 }];
         }
         let claims: Vec<Claim> = claimed
             .iter()
@@ -400,6 +417,7 @@ impl World {
             }
         };
         if let ReserveOutcome::Admitted(admitted) = outcome {
+            self.spent.record(held[RATE], self.clock.elapsed());
             self.replicas[replica].open.push(Open {
                 shard: place.shard,
                 id: admitted.id(),
@@ -422,6 +440,9 @@ impl World {
         assert!(matches!(settled, Ok(Ok(Settlement::Settled))));
         for (counter, units) in counters.iter().zip(units) {
             self.committed[*counter] += units;
+            if *counter == RATE {
+                self.spent.record(units, self.clock.elapsed());
+            }
         }
     }
 
@@ -471,7 +492,7 @@ impl World {
     }
 
     fn count(&mut self, units: [u64; COUNTERS], beyond: [u64; COUNTERS]) {
-        for counter in 0..COUNTERS {
+        for counter in 0..QUOTAS {
             self.committed[counter] += units[counter];
             self.beyond[counter] += beyond[counter];
             assert!(
@@ -490,6 +511,7 @@ impl World {
             for mut waiter in waiting {
                 match waiter.told.try_recv() {
                     Ok(Verdict::Decided(ReserveOutcome::Admitted(admitted))) => {
+                        self.spent.record(waiter.units[RATE], self.clock.elapsed());
                         self.replicas[replica].open.push(Open {
                             shard: waiter.shard,
                             id: admitted.id(),
@@ -608,6 +630,19 @@ impl World {
                 store.end(key, id, used).now_or_never().unwrap().unwrap();
                 Answer::End
             }
+            Message::TakeOfRate {
+                units,
+                limit,
+                spend_within,
+            } => {
+                let block = RateBlock {
+                    key,
+                    units,
+                    limit,
+                    spend_within,
+                };
+                Answer::OfRate(store.take_of_rate(block).now_or_never().unwrap().unwrap())
+            }
         };
         self.replies.push(Reply {
             number: letter.number,
@@ -696,7 +731,7 @@ impl World {
         }
         // Nothing that was sent to it reaches the one that comes after it.
         self.replies.retain(|reply| reply.replica != which);
-        let fresh = self.replica(1_000);
+        let fresh = self.replica(which, 1_000);
         self.replicas[which] = fresh;
         for letter in &mut self.letters {
             if letter.replica == which {
@@ -706,7 +741,7 @@ impl World {
     }
 
     /// Ends everything in order, and adds up.
-    fn finish(mut self) {
+    pub(super) fn finish(mut self) {
         while self.replicas.iter().any(|it| !it.open.is_empty()) {
             self.commit(0, 0);
             self.listen();
@@ -734,7 +769,7 @@ impl World {
             assert_eq!(replica.board.holdings().0, 0, "a block is held for ever");
             assert!(replica.turns.is_empty(), "a task goes on for ever");
         }
-        for counter in 0..COUNTERS {
+        for counter in 0..QUOTAS {
             let tally = self.store.tally(&self.keys[counter]).now_or_never();
             let tally = tally.unwrap().unwrap();
             assert_eq!(tally.open(), 0, "units are held by nobody");
@@ -747,12 +782,16 @@ impl World {
             );
             self.spend_the_rest(counter, counted);
         }
+        // Longer than any block counts.
+        self.clock.advance(2 * rates::LENGTH);
+        let state = self.store.peek(&self.keys[RATE..]).now_or_never();
+        assert_eq!(state.unwrap().unwrap()[0].used(), 0);
     }
 
     fn spend_the_rest(&mut self, counter: usize, counted: u64) {
         self.limit = self.highest_limit;
         let rest = self.limit.saturating_sub(counted);
-        self.replicas[0] = self.replica(1_000);
+        self.replicas[0] = self.replica(0, 1_000);
         for (units, fits) in [(rest, true), (1, false)] {
             if units == 0 {
                 continue;
@@ -790,7 +829,7 @@ fn take_any<'a, T: 'a>(
 }
 
 /// How many histories are tried; the variable `TIERGATE_HISTORIES` sets another number.
-fn histories() -> ProptestConfig {
+pub(super) fn histories() -> ProptestConfig {
     let wanted = std::env::var("TIERGATE_HISTORIES").ok();
     let cases = wanted.and_then(|text| text.parse().ok()).unwrap_or(1_000);
     ProptestConfig {
@@ -801,7 +840,7 @@ fn histories() -> ProptestConfig {
     }
 }
 
-fn wrong_clocks() -> impl Strategy<Value = [u32; 3]> {
+pub(super) fn wrong_clocks() -> impl Strategy<Value = [u32; 3]> {
     prop::array::uniform3(991..1_010_u32)
 }
 

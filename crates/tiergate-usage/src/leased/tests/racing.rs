@@ -16,8 +16,8 @@ use crate::leased::terms::Terms;
 use crate::leased::waiter::Verdict;
 use crate::now::Now;
 use crate::{
-    Claim, CounterKey, CounterWindow, Lease, MemoryUsage, ReservationId, Reserve, ReserveOutcome,
-    Settlement, SharedStore,
+    Claim, CounterKey, CounterWindow, Lease, MemoryUsage, RateBlock, ReservationId, Reserve,
+    ReserveOutcome, Settlement, SharedStore, UsageStore,
 };
 
 /// How many schedules each test is run under, of each kind.
@@ -55,22 +55,23 @@ struct Inner {
 
 impl World {
     fn new(limit: u64, ahead: u64) -> Self {
-        let clock = ManualClock::default();
-        let start = clock.now();
+        let start = ManualClock::default().now();
         let end = start.saturating_add(Duration::from_secs(24 * 3_600));
+        Self::of(CounterWindow::Fixed { start, end }, limit, ahead)
+    }
+
+    fn of(window: CounterWindow, limit: u64, ahead: u64) -> Self {
+        let clock = ManualClock::default();
         let terms = Terms {
             ahead_most: ahead,
+            rates: super::rates::terms(0),
             ..Terms::default()
         };
         Self(Arc::new(Inner {
             board: Board::new(Arc::new(clock.clone()), terms, 10, 100),
             store: MemoryUsage::with_clock(Arc::new(clock.clone())),
             clock,
-            key: CounterKey::new(
-                Subject::user("a"),
-                "requests",
-                CounterWindow::Fixed { start, end },
-            ),
+            key: CounterKey::new(Subject::user("a"), "requests", window),
             limit,
             told: Mutex::new(0),
             tasks: Mutex::default(),
@@ -137,6 +138,19 @@ impl World {
                 store.end(key, id, used).now_or_never().unwrap().unwrap();
                 Answer::End
             }
+            Message::TakeOfRate {
+                units,
+                limit,
+                spend_within,
+            } => {
+                let block = RateBlock {
+                    key,
+                    units,
+                    limit,
+                    spend_within,
+                };
+                Answer::OfRate(store.take_of_rate(block).now_or_never().unwrap().unwrap())
+            }
         }
     }
 
@@ -154,7 +168,25 @@ impl World {
         match verdict {
             Verdict::Decided(ReserveOutcome::Admitted(it)) => Some((place.shard, it.id())),
             Verdict::Decided(ReserveOutcome::Refused(_)) => None,
+            Verdict::AskStore => {
+                self.ask_store(units);
+                None
+            }
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// What is not decided here, the store does.
+    fn ask_store(&self, units: u64) {
+        let limit = Limit::AtMost(self.0.limit);
+        let claims = [Claim::new(self.0.key.clone(), units, limit)];
+        let outcome = self
+            .0
+            .store
+            .reserve(Reserve::new(&claims, TTL))
+            .now_or_never();
+        if let ReserveOutcome::Admitted(_) = outcome.unwrap().unwrap() {
+            *self.0.told.lock().unwrap() += units;
         }
     }
 
@@ -261,4 +293,21 @@ fn what_was_told_is_kept_if_the_process_dies_then() {
             assert!((5..=7 + ahead).contains(&committed), "{committed}");
         });
     }
+}
+
+#[test]
+fn racing_operations_stay_within_a_rate_and_all_of_it_can_be_had() {
+    check(|| {
+        let length = super::rates::LENGTH;
+        let limit = super::rates::LIMIT;
+        let world = World::of(CounterWindow::Sliding { length }, limit, 0);
+        world.at_once((0..5).map(|_| spend(90)).collect());
+        assert_eq!(world.told(), 360);
+        // A block is taken for those who wait, and for nobody else so near the limit.
+        world.spend(limit - 360);
+        assert_eq!(world.told(), limit);
+        world.spend(1);
+        assert_eq!(world.told(), limit);
+        world.give_all_back();
+    });
 }

@@ -84,13 +84,8 @@ BEGIN
         IF v_counter.length IS NULL THEN
             o_waits[1] := @schema@.until_end(p_ends[i], v_wall);
         ELSE
-            o_waits[1] := (
-                SELECT e.at + v_counter.length - v_now
-                FROM (
-                    SELECT at, v_used - sum(units) OVER (ORDER BY at) AS rest FROM @schema@.entries
-                    WHERE counter = v_counter.id
-                ) e
-                WHERE e.rest <= v_limits[i] - v_units[i] ORDER BY e.at LIMIT 1
+            o_waits[1] := @schema@.until_at_most(
+                v_counter.id, v_counter.length, v_used, v_limits[i] - v_units[i], v_now
             );
         END IF;
         RETURN;

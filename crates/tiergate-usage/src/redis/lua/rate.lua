@@ -1,5 +1,6 @@
 -- The log of a rate: what was admitted during the last span, and when. A unit that was admitted at `t`
--- counts during [t, t + length).
+-- counts during [t, t + length), and one that may be spent until `ahead` later during
+-- [t, t + ahead + length).
 --
 -- A header knows the sum, and where the entries are: in chunks of a few, so that an operation reads and
 -- writes little of a long log. An entry is a time and 64-bit units, and times rise strictly.
@@ -116,11 +117,11 @@ local function merge(c)
   for _, it in ipairs(merged) do append(c, it[1], it[2], it[3]) end
 end
 
-local function add_to_log(c, high, low)
+local function add_to_log(c, high, low, ahead)
   if high == 0 and low == 0 then return end
   forget_elapsed(c)
   local log = c.log
-  local at = math.max(now, log.last_at)
+  local at = math.max(after(ahead or 0), log.last_at)
   if log.count > 0 and at == log.last_at then
     local name = chunk_name(c, log.last)
     local raw = get(c.s, name)

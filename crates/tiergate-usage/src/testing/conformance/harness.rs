@@ -6,8 +6,8 @@ use tiergate_core::{Limit, Subject};
 
 use crate::{
     Admitted, Claim, CounterKey, CounterState, CounterWindow, IdempotencyKey, Lease, LeaseEnd,
-    LeaseExtension, LeaseId, LeaseOutcome, Refused, ReservationId, Reserve, ReserveOutcome,
-    Settlement, SharedStore, StoreErrorKind, Tally, UsageStore,
+    LeaseExtension, LeaseId, LeaseOutcome, RateBlock, RateBlockOutcome, Refused, ReservationId,
+    Reserve, ReserveOutcome, Settlement, SharedStore, StoreErrorKind, Tally, UsageStore,
 };
 
 /// An empty store and the clock it reads, with short words for what checks do to them.
@@ -141,6 +141,11 @@ impl SharedHarness {
             LeaseOutcome::Granted(state) => state.used(),
             other => panic!("{lease:?} should fit, but {other:?}"),
         }
+    }
+
+    pub(super) async fn take_of_rate(&self, block: RateBlock<'_>) -> RateBlockOutcome {
+        let answer = self.store.take_of_rate(block).await;
+        answer.expect("the store should answer")
     }
 
     pub(super) async fn extended(

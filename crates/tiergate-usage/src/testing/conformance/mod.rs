@@ -30,6 +30,7 @@ mod harness;
 pub mod idempotency;
 pub mod leases;
 pub mod limits;
+pub mod rate_blocks;
 pub mod settling;
 pub mod tallies;
 pub mod time;
@@ -166,6 +167,12 @@ macro_rules! __for_each_shared_conformance_check {
             leases::extreme_leases_are_counted_exactly
             leases::senseless_leases_are_errors
             leases::an_unknown_lease_is_unknown
+            rate_blocks::a_block_of_a_rate_counts_until_all_of_it_would
+            rate_blocks::a_refused_block_of_a_rate_changes_nothing
+            rate_blocks::blocks_of_a_rate_taken_at_once_stay_within_the_limit
+            rate_blocks::in_no_span_more_than_the_rate_with_blocks
+            rate_blocks::extreme_blocks_of_a_rate_are_counted_exactly
+            rate_blocks::senseless_blocks_are_errors
             tallies::a_tally_tells_committed_from_open
             tallies::an_adjustment_changes_what_is_committed
             tallies::a_rate_has_no_tally
