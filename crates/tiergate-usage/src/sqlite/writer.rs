@@ -185,6 +185,8 @@ impl Writer {
 
     async fn write(&mut self, jobs: &mut Jobs, wanted: &Wanted) -> Result<Attempt, Failure> {
         let (mut ledger, backlog) = self.load(Intent::Write, wanted).await?;
+        // The lock may have been long in coming, and some have left since.
+        jobs.retain(|job| job.is_awaited());
         let clock = Arc::clone(self.timeline.clock());
         let now = Now::at(&*clock, ledger.meta.time);
         self.company = if ledger.meta.writer == self.number {
