@@ -14,6 +14,7 @@ mod observe;
 mod outage;
 mod reload;
 mod reserved;
+mod tab;
 mod thresholds;
 mod units;
 
@@ -47,10 +48,11 @@ use tiergate_lookup::Following;
 use tiergate_usage::UsageStore;
 
 use crate::denial::Renderer;
-use crate::request::{SubjectSource, TicketPool};
+use crate::request::SubjectSource;
 use charged::Listeners;
 use live::LiveCatalog;
 use observe::Observer;
+use tab::TabPool;
 
 /// Answers what a subject may do, and makes the layers that enforce it.
 ///
@@ -91,7 +93,7 @@ struct Inner {
     listeners: Listeners,
     subject: SubjectSource,
     renderer: Renderer,
-    tickets: TicketPool,
+    tabs: TabPool,
     observer: Observer,
 }
 
@@ -186,8 +188,8 @@ impl TierGate {
         &self.inner.renderer
     }
 
-    pub(crate) fn tickets(&self) -> &TicketPool {
-        &self.inner.tickets
+    pub(crate) fn tabs(&self) -> &TabPool {
+        &self.inner.tabs
     }
 
     pub(crate) fn observer(&self) -> &Observer {
