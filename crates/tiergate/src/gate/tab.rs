@@ -28,6 +28,10 @@ pub(crate) struct Tab {
 
 /// What is held of the items of a tab.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every tab holds a reservation, and a box would be an allocation for each"
+)]
 pub(super) enum Holding {
     /// Nothing, and nothing will be charged.
     Nothing,

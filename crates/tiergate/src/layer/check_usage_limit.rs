@@ -122,7 +122,8 @@ impl<M> CheckUsageLimitLayer<M> {
     /// another gate.
     pub fn and(mut self, other: CheckUsageLimitLayer) -> Result<Self, CheckError> {
         let catalog = self.guard.gate.catalog();
-        let others = &other.guard.rule.limits;
+        let CheckUsageLimitLayer { guard: others, .. } = other;
+        let others = &others.rule.limits;
         for limited in others.iter() {
             catalog.meter(limited.limit)?;
         }

@@ -181,7 +181,7 @@ impl<S, B, R, M> Waiting<S, B, R, M> {
                 pass: Some(pass),
             },
             Err(refused) => State::Answered {
-                response: Some(guard.respond(refused, &body)),
+                response: Some(guard.respond(*refused, &body)),
             },
         }
     }

@@ -166,8 +166,11 @@ impl<R: Rule> Guard<R> {
     }
 
     /// The response of a refused request.
-    pub(crate) fn respond<B>(&self, refused: Box<Refused>, body: &impl MakeBody<B>) -> Response<B> {
-        let Refused { denial, fields } = *refused;
+    pub(crate) fn respond<B>(
+        &self,
+        Refused { denial, fields }: Refused,
+        body: &impl MakeBody<B>,
+    ) -> Response<B> {
         self.renderer
             .as_ref()
             .unwrap_or(self.gate.renderer())
