@@ -22,6 +22,11 @@ impl Samples {
         self.0.push(spent.as_secs_f64() * 1e9 / times as f64);
     }
 
+    /// What it took for one, round by round.
+    pub(crate) fn into_nanoseconds(self) -> Vec<f64> {
+        self.0
+    }
+
     /// A cell of a table: the median, between which values most rounds were, and the same of the ratio to
     /// `base` inside of a round.
     pub(crate) fn cell(&self, base: Option<&Self>) -> String {
