@@ -87,7 +87,7 @@ impl Kind {
             }
             Self::FromFn => bare.route_layer(from_fn_with_state(ByHand::new(), by_hand)),
             #[cfg(feature = "peers")]
-            Self::Governor => bare.route_layer(governor::layer()),
+            Self::Governor => governor::guarded(bare),
         }
     }
 }
@@ -174,8 +174,7 @@ async fn by_hand(State(guard): State<ByHand>, request: Request, next: Next) -> R
 
 #[cfg(feature = "peers")]
 mod governor {
-    use axum::body::Body;
-    use governor::middleware::NoOpMiddleware;
+    use axum::Router;
     use http::Request;
     use tower_governor::GovernorLayer;
     use tower_governor::errors::GovernorError;
@@ -185,17 +184,18 @@ mod governor {
     use super::USER_HEADER;
 
     /// It limits everybody to more than anybody sends.
-    pub(super) fn layer() -> GovernorLayer<ByHeader, NoOpMiddleware, Body> {
+    pub(super) fn guarded(router: Router) -> Router {
         let config = GovernorConfigBuilder::default()
             .per_nanosecond(1)
             .burst_size(1_000_000_000)
             .key_extractor(ByHeader)
             .finish();
-        GovernorLayer::new(config.expect("neither the period nor the burst is zero"))
+        let config = config.expect("neither the period nor the burst is zero");
+        router.route_layer(GovernorLayer::new(config))
     }
 
     #[derive(Clone)]
-    pub(super) struct ByHeader;
+    struct ByHeader;
 
     impl KeyExtractor for ByHeader {
         type Key = String;
