@@ -3,7 +3,6 @@
 //! Both are lists of structured fields (RFC 9651), so that several layers can each add an item of
 //! their own.
 
-use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,38 +50,56 @@ impl RateLimitFields {
 
 impl RateLimitField {
     fn policy(&self) -> Option<HeaderValue> {
-        let mut text = Text::default();
-        write!(text, "\"{}\";q={}", self.name, self.quota.min(LARGEST)).ok()?;
+        let mut text = Text::of(&self.name);
+        text.parameter(b";q=", self.quota);
         if let Some(window) = self.window {
-            write!(text, ";w={}", whole_seconds(window)).ok()?;
+            text.parameter(b";w=", whole_seconds(window));
         }
         text.into_value()
     }
 
     fn state(&self) -> Option<HeaderValue> {
-        let mut text = Text::default();
-        write!(text, "\"{}\";r={}", self.name, self.remaining.min(LARGEST)).ok()?;
+        let mut text = Text::of(&self.name);
+        text.parameter(b";r=", self.remaining);
         if let Some(wait) = self.resets_in {
-            write!(text, ";t={}", whole_seconds(wait)).ok()?;
+            text.parameter(b";t=", whole_seconds(wait));
         }
         text.into_value()
     }
 }
 
-/// Text that is put together on the stack, so that a value costs one allocation.
-#[derive(Default)]
+/// An item that is put together on the stack, so that a value costs one allocation. The machinery of
+/// `write!` takes more instructions for the two values than the request's decision does.
 struct Text(SmallVec<[u8; 128]>);
 
 impl Text {
+    fn of(name: &str) -> Self {
+        let mut text = Self(SmallVec::new());
+        text.0.push(b'"');
+        text.0.extend_from_slice(name.as_bytes());
+        text.0.push(b'"');
+        text
+    }
+
+    fn parameter(&mut self, name: &[u8], value: u64) {
+        let mut digits = [b'0'; 20];
+        let mut rest = value.min(LARGEST);
+        let mut first = digits.len();
+        for (place, digit) in digits.iter_mut().enumerate().rev() {
+            first = place;
+            // A remainder of ten fits into a byte.
+            *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(digits.get(first..).unwrap_or(&[]));
+    }
+
     fn into_value(self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.0).ok()
-    }
-}
-
-impl fmt::Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
     }
 }
 

@@ -14,10 +14,11 @@ use super::charged::{Listeners, RecordUsage};
 use super::glance::Verdicts;
 use super::live::LiveCatalog;
 use super::observe::Observer;
+use super::tab::TabPool;
 use super::thresholds::Thresholds;
 use super::{GateId, Inner, StoreOutage, TierGate};
 use crate::denial::{RenderDenial, Renderer};
-use crate::request::{ExtractSubject, SubjectSource, TicketPool};
+use crate::request::{ExtractSubject, SubjectSource};
 
 /// Puts a [`TierGate`] together, see [`TierGate::builder`].
 ///
@@ -259,7 +260,7 @@ impl TierGateBuilder {
                 listeners: self.listeners,
                 subject: self.subject,
                 renderer: self.renderer,
-                tickets: TicketPool::default(),
+                tabs: TabPool::default(),
                 observer: Observer::default(),
             }),
         })

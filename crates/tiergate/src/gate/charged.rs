@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::TierGate;
 use super::alerts::{Alerts, Level};
-use super::metering::Item;
+use super::tab::Item;
 use crate::layer::rule::Settled;
 
 /// Hears of units that were charged, to have them billed.

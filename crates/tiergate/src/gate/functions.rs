@@ -186,9 +186,9 @@ impl TierGate {
 
     pub(super) async fn ask_about(&self, subject: &Subject) -> Inquiry {
         let unavailable = self.policy().unavailable;
-        match self.inquire_now(subject, None, unavailable) {
-            Some(inquiry) => inquiry,
-            None => self.inquire(subject.clone(), unavailable).await,
+        match self.inquire_now(subject.clone(), unavailable) {
+            Ok(inquiry) => inquiry,
+            Err(subject) => self.inquire(subject, unavailable).await,
         }
     }
 

@@ -7,7 +7,7 @@ use tiergate_core::{Catalog, Denial, DenialKind, Subject};
 use tiergate_lookup::{Known, LookupError, Resolution};
 
 use super::TierGate;
-use crate::request::Access;
+use crate::request::{Access, Tally};
 
 /// How long a client is told to wait when billing is away and nobody said how long.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
@@ -25,31 +25,40 @@ pub struct Inquiry {
 }
 
 impl TierGate {
-    /// Begins with what is at hand: what an earlier layer found out, or the cache. None if the lookup
-    /// has to be asked.
+    /// Begins with what is in the cache. Gives the subject back if the lookup has to be asked.
     pub(crate) fn inquire_now(
         &self,
-        subject: &Subject,
-        access: Option<&Access>,
+        subject: Subject,
         unavailable: UnavailableAccess,
-    ) -> Option<Inquiry> {
-        let (catalog, resolution) = match access {
-            Some(access) => (
-                Arc::clone(access.shared_catalog()),
-                access.resolution().clone(),
-            ),
-            None => {
-                let snapshot = self.inner.lookup.get(subject)?;
-                (self.catalog(), Resolution::Known(snapshot))
-            }
+    ) -> Result<Inquiry, Subject> {
+        let Some(snapshot) = self.inner.lookup.get(&subject) else {
+            return Err(subject);
         };
-        Some(Inquiry {
-            subject: subject.clone(),
+        Ok(Inquiry {
+            subject,
+            catalog: self.catalog(),
+            resolution: Resolution::Known(snapshot),
+            unavailable,
+            now: self.inner.clock.now(),
+        })
+    }
+
+    /// Begins with what an earlier layer found out about the same request. What that one took of its
+    /// limits is handed back beside it.
+    pub(crate) fn inquire_on(
+        &self,
+        access: Access,
+        unavailable: UnavailableAccess,
+    ) -> (Inquiry, Tally) {
+        let (subject, catalog, resolution, tally) = access.into_parts();
+        let inquiry = Inquiry {
+            subject,
             catalog,
             resolution,
             unavailable,
             now: self.inner.clock.now(),
-        })
+        };
+        (inquiry, tally)
     }
 
     /// Begins by asking the lookup.

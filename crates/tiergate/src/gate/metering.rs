@@ -15,11 +15,12 @@ use tiergate_usage::{
 
 use super::charged::{Account, Bill};
 use super::reserved::Reserved;
+use super::tab::{Holding, Item, Tab};
 use super::{Inquiry, StoreOutage, TierGate};
 use crate::denial::{RateLimitField, RateLimitFields};
 use crate::layer::Charge;
 use crate::layer::rule::Settled;
-use crate::request::{Cell, Metered, Taken, Ticket};
+use crate::request::{Access, Metered, Ticket};
 
 /// Units of one limit that are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -31,34 +32,11 @@ pub(crate) struct Asking {
 
 /// Units that the subject may ask of the store, and that the store has not answered for yet.
 #[derive(Debug)]
-pub struct Counting {
-    grant: Grant,
-    now: Timestamp,
-    items: SmallVec<[Item; 1]>,
-    account: Option<Account>,
-}
+pub struct Counting(Box<Tab>);
 
 /// Units that were taken, until they are charged or given back. Dropping it gives them back.
 #[derive(Debug)]
-pub(crate) struct Count {
-    grant: Grant,
-    now: Timestamp,
-    items: SmallVec<[Item; 1]>,
-    cell: Option<Arc<Cell>>,
-    /// None if nothing was taken, or if policy let the request pass without counting.
-    reservation: Option<Reservation>,
-    account: Option<Account>,
-}
-
-/// Units of one limit.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub(super) limit: LimitId,
-    pub(super) reserved: u64,
-    pub(super) allowance: Allowance,
-    /// None if the store has not said.
-    pub(super) state: Option<CounterState>,
-}
+pub(crate) struct Count(Box<Tab>);
 
 /// Why units can't be asked for.
 #[derive(Debug)]
@@ -74,27 +52,26 @@ impl From<ForeignIdError> for CountError {
 }
 
 impl TierGate {
-    /// Asks the store for units, if the subject may have any. None if there is nothing to ask.
+    /// Decides which units the subject may ask the store for.
     pub(crate) fn begin_count(
         &self,
         inquiry: &Inquiry,
         asking: &[Asking],
         idempotency_key: Option<&IdempotencyKey>,
-    ) -> Result<(Counting, Option<Admitting>), CountError> {
+    ) -> Result<Counting, CountError> {
         let standing = self.standing(inquiry);
-        let mut grant = decision::grant(&standing);
-        let mut items = SmallVec::new();
-        let mut claims: SmallVec<[Claim; MAX_CLAIMS]> = SmallVec::new();
+        let mut tab = self.tabs().open(decision::grant(&standing), standing.now());
         for &Asking { limit, units } in asking {
             let asked = units.unwrap_or(0);
             match decision::admit(&inquiry.catalog, &standing, limit, asked)? {
-                decision::Admission::Denied(denial) => return Err(CountError::Denied(denial)),
+                decision::Admission::Denied(denial) => {
+                    self.tabs().put(tab);
+                    return Err(CountError::Denied(denial));
+                }
                 decision::Admission::Countable(allowance) => {
-                    grant = allowance.grant;
+                    tab.grant = allowance.grant;
                     if asked > 0 {
-                        let key = counter_key(&inquiry.subject, &allowance);
-                        claims.push(Claim::new(key, asked, allowance.limit));
-                        items.push(Item {
+                        tab.items.push(Item {
                             limit,
                             reserved: asked,
                             allowance,
@@ -104,27 +81,31 @@ impl TierGate {
                 }
             }
         }
-        let account = self.inner.listeners.are_any().then(|| Account {
+        tab.account = self.inner.listeners.are_any().then(|| Account {
             subject: inquiry.subject.clone(),
             catalog: Arc::clone(&inquiry.catalog),
             idempotency_key: idempotency_key.cloned(),
             at: standing.now(),
         });
-        let counting = Counting {
-            grant,
-            now: standing.now(),
-            items,
-            account,
-        };
-        if claims.is_empty() {
-            return Ok((counting, None));
+        Ok(Counting(tab))
+    }
+
+    /// Asks the store for units. None if there is nothing to ask.
+    pub(crate) fn ask_store(
+        &self,
+        inquiry: &Inquiry,
+        Counting(tab): &Counting,
+        idempotency_key: Option<&IdempotencyKey>,
+    ) -> Option<Admitting> {
+        if tab.items.is_empty() {
+            return None;
         }
+        let claims = claims_on(tab, &inquiry.subject, |allowance| allowance.limit);
         let mut request = Reserve::new(&claims, self.inner.reservation_ttl);
         if let Some(key) = idempotency_key {
             request = request.with_idempotency_key(key);
         }
-        let admitting = Reservation::admit(Arc::clone(&self.inner.usage), request);
-        Ok((counting, Some(admitting)))
+        Some(Reservation::admit(Arc::clone(&self.inner.usage), request))
     }
 
     /// Takes the store's answer.
@@ -137,13 +118,14 @@ impl TierGate {
     ) -> Result<Count, (Denial, RateLimitFields)> {
         let refused = match answer {
             Ok(Admission::Admitted(reservation)) => {
-                return Ok(counting.admitted(self, reservation));
+                return Ok(counting.admitted(reservation));
             }
             Ok(Admission::Refused(refused)) => refused,
             Err(error) => return self.without_store(inquiry, counting, &error, outage),
         };
         let standing = self.standing(inquiry);
-        let Some(item) = counting.items.get(refused.claim()) else {
+        let Counting(tab) = counting;
+        let Some(item) = tab.items.get(refused.claim()) else {
             return Err((Denial::billing_unavailable(), RateLimitFields::default()));
         };
         let (allowance, used) = (&item.allowance, used_of(refused.state()));
@@ -162,8 +144,9 @@ impl TierGate {
         let mut fields = RateLimitFields::default();
         // The fields speak of the subject's own limit, which may be another one than was asked of.
         if denial.kind() != DenialKind::BillingUnavailable {
-            fields.extend(field(allowance, refused.state(), counting.now));
+            fields.extend(field(allowance, refused.state(), tab.now));
         }
+        self.tabs().put(tab);
         Err((denial, fields))
     }
 
@@ -182,15 +165,15 @@ impl TierGate {
         let refusal = || Err((Denial::billing_unavailable(), RateLimitFields::default()));
         match outage.or(self.inner.outage) {
             Some(StoreOutage::Deny) => refusal(),
-            Some(StoreOutage::Allow) => Ok(counting.unanswered(self)),
+            Some(StoreOutage::Allow) => Ok(counting.unanswered()),
             Some(StoreOutage::Allowance(units)) => {
                 match self.spend_allowance(&inquiry.subject, &counting, units.get()) {
-                    Some(reservation) => Ok(counting.degraded().admitted(self, reservation)),
+                    Some(reservation) => Ok(counting.degraded().admitted(reservation)),
                     None => refusal(),
                 }
             }
             None => match inquiry.unavailable {
-                UnavailableAccess::Allow => Ok(counting.unanswered(self)),
+                UnavailableAccess::Allow => Ok(counting.unanswered()),
                 UnavailableAccess::DefaultTier | UnavailableAccess::Deny => refusal(),
             },
         }
@@ -203,15 +186,9 @@ impl TierGate {
         counting: &Counting,
         most: u64,
     ) -> Option<Reservation> {
-        let claims: SmallVec<[Claim; MAX_CLAIMS]> = counting
-            .items
-            .iter()
-            .map(|item| {
-                let limit = item.allowance.limit.at_most().unwrap_or(u64::MAX).min(most);
-                let key = counter_key(subject, &item.allowance);
-                Claim::new(key, item.reserved, Limit::AtMost(limit))
-            })
-            .collect();
+        let claims = claims_on(&counting.0, subject, |allowance| {
+            Limit::AtMost(allowance.limit.at_most().unwrap_or(u64::MAX).min(most))
+        });
         let request = Reserve::new(&claims, self.inner.reservation_ttl);
         // The memory of this process answers at once.
         match Reservation::admit(Arc::clone(&self.inner.allowance), request).now_or_never() {
@@ -224,92 +201,78 @@ impl TierGate {
 impl Counting {
     /// Lets the request pass with nothing taken.
     pub(crate) fn nothing(self) -> Count {
-        Count {
-            grant: self.grant,
-            now: self.now,
-            items: SmallVec::new(),
-            cell: None,
-            reservation: None,
-            account: None,
-        }
+        let Self(mut tab) = self;
+        tab.items.clear();
+        tab.account = None;
+        Count(tab)
     }
 
     fn degraded(mut self) -> Self {
-        self.grant.assurance = Assurance::Degraded;
+        self.0.grant.assurance = Assurance::Degraded;
         self
     }
 
     /// Lets the request pass although nobody said how much is used.
-    fn unanswered(self, gate: &TierGate) -> Count {
-        let counting = self.degraded();
-        if counting.account.is_none() {
+    fn unanswered(self) -> Count {
+        let mut counting = self.degraded();
+        if counting.0.account.is_none() {
             return counting.nothing();
         }
         // What is not counted is billed all the same.
-        Count {
-            cell: Some(counting.take_cell(gate)),
-            grant: counting.grant,
-            now: counting.now,
-            items: counting.items,
-            reservation: None,
-            account: counting.account,
-        }
+        counting.0.hold(Holding::Uncounted);
+        Count(counting.0)
     }
 
-    fn take_cell(&self, gate: &TierGate) -> Arc<Cell> {
-        let units = self.items.iter().map(|item| item.reserved);
-        gate.tickets().take(units)
-    }
-
-    fn admitted(mut self, gate: &TierGate, reservation: Reservation) -> Count {
+    fn admitted(self, reservation: Reservation) -> Count {
+        let Self(mut tab) = self;
         let states = reservation.admitted().states();
-        for (item, state) in self.items.iter_mut().zip(states) {
+        for (item, state) in tab.items.iter_mut().zip(states) {
             item.state = Some(*state);
         }
-        Count {
-            cell: Some(self.take_cell(gate)),
-            grant: self.grant,
-            now: self.now,
-            items: self.items,
-            reservation: Some(reservation),
-            account: self.account,
-        }
+        tab.hold(Holding::Reserved(reservation));
+        Count(tab)
     }
 }
 
 impl Count {
     pub(crate) fn grant(&self) -> Grant {
-        self.grant
+        self.0.grant
     }
 
-    /// What the handler is told of it.
-    pub(crate) fn taken(&self) -> Taken {
-        let Some(cell) = &self.cell else {
-            return Taken::Uncounted(Ticket::uncounted());
-        };
-        let metered = self.items.iter().enumerate().filter_map(|(claim, item)| {
-            let state = item.state?;
-            Some(Metered {
+    /// Tells the handler of it.
+    pub(crate) fn enter(&self, access: &mut Access) {
+        let Self(tab) = self;
+        if let Holding::Nothing = tab.holding {
+            return access.pass_uncounted(Ticket::uncounted());
+        }
+        let ticket = |claim| Ticket::new(Arc::clone(&tab.cell), claim);
+        let mut counted = tab
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(claim, item)| Some((claim, item, item.state?)))
+            .peekable();
+        if counted.peek().is_none() {
+            return access.pass_uncounted(ticket(0));
+        }
+        for (claim, item, state) in counted {
+            access.add(Metered {
                 feature: Arc::clone(&item.allowance.feature),
                 limit: item.allowance.limit,
                 used: state.used(),
-                resets_at: resets_at(&item.allowance, state, self.now),
-                ticket: Ticket::new(Arc::clone(cell), claim),
-            })
-        });
-        let metered: SmallVec<_> = metered.collect();
-        if metered.is_empty() {
-            return Taken::Uncounted(Ticket::new(Arc::clone(cell), 0));
+                resets_at: resets_at(&item.allowance, state, tab.now),
+                ticket: ticket(claim),
+            });
         }
-        Taken::Units(metered)
     }
 
     /// What the client is told of it.
     pub(crate) fn fields(&self) -> RateLimitFields {
+        let Self(tab) = self;
         let mut fields = RateLimitFields::default();
-        for item in &self.items {
+        for item in &tab.items {
             if let Some(state) = item.state {
-                fields.extend(field(&item.allowance, state, self.now));
+                fields.extend(field(&item.allowance, state, tab.now));
             }
         }
         fields
@@ -317,49 +280,72 @@ impl Count {
 
     /// Charges the units, or gives them back. What the store cannot do at once goes on without the
     /// caller; what the answer should wait for is returned.
-    pub(crate) fn settle(mut self, gate: &TierGate, charge: Charge) -> Option<Settled> {
-        let cell = self.cell.take()?;
-        let units = cell.settle();
-        let units = units.get(..self.items.len()).unwrap_or(&units);
-        gate.tickets().put(cell);
-        let reservation = self.reservation.take();
-        match charge {
-            Charge::Release => None,
-            Charge::Commit => {
-                let bill = self.account.map(|account| Bill {
-                    account,
-                    items: self.items,
-                    units: SmallVec::from_slice(units),
-                });
-                let Some(reservation) = reservation else {
-                    gate.charge(bill);
-                    return None;
-                };
-                let replay = reservation.admitted().replay();
-                match (reservation.commit_with(units).now_or_never(), replay) {
-                    // Whoever settled it was charged.
-                    (Ok(Ok(Settlement::AlreadySettled)), _) => None,
-                    (Ok(settled), _) => {
-                        gate.note_settled(&settled);
-                        gate.charge(bill);
-                        None
-                    }
-                    (Err(pending), Replay::First) => {
-                        gate.charge(bill);
-                        gate.wait_until_settled(pending)
-                    }
-                    (Err(pending), Replay::Repeated) => gate.charge_if_settled(bill, pending),
-                }
+    pub(crate) fn settle(self, gate: &TierGate, charge: Charge) -> Option<Settled> {
+        let Self(mut tab) = self;
+        let holding = tab.let_go();
+        let units = tab.cell.settle();
+        let units = units.get(..tab.items.len()).unwrap_or(&units);
+        let settled = match (charge, holding) {
+            (Charge::Commit, Holding::Reserved(reservation)) => {
+                commit(gate, reservation, units, tab.bill(units))
             }
-        }
+            (Charge::Commit, Holding::Uncounted) => {
+                gate.charge(tab.bill(units));
+                None
+            }
+            (Charge::Commit, Holding::Nothing) | (Charge::Release, _) => None,
+        };
+        gate.tabs().put(tab);
+        settled
     }
 
-    pub(super) fn into_reserved(mut self, gate: &TierGate) -> Option<Reserved> {
-        let reservation = self.reservation.take()?;
-        let item = self.items.into_iter().next()?;
-        let account = self.account.map(|account| (gate.clone(), account));
-        Reserved::new(reservation, item, account, self.now)
+    pub(super) fn into_reserved(self, gate: &TierGate) -> Option<Reserved> {
+        let Self(mut tab) = self;
+        let Holding::Reserved(reservation) = tab.let_go() else {
+            return None;
+        };
+        let item = tab.items.pop()?;
+        let account = tab.account.take().map(|account| (gate.clone(), account));
+        let now = tab.now;
+        gate.tabs().put(tab);
+        Reserved::new(reservation, item, account, now)
     }
+}
+
+fn commit(
+    gate: &TierGate,
+    reservation: Reservation,
+    units: &[u64],
+    bill: Option<Bill>,
+) -> Option<Settled> {
+    let replay = reservation.admitted().replay();
+    match (reservation.commit_with(units).now_or_never(), replay) {
+        // Whoever settled it was charged.
+        (Ok(Ok(Settlement::AlreadySettled)), _) => None,
+        (Ok(settled), _) => {
+            gate.note_settled(&settled);
+            gate.charge(bill);
+            None
+        }
+        (Err(pending), Replay::First) => {
+            gate.charge(bill);
+            gate.wait_until_settled(pending)
+        }
+        (Err(pending), Replay::Repeated) => gate.charge_if_settled(bill, pending),
+    }
+}
+
+/// What is asked for by a tab, where of each limit there are as many units as `limit` says.
+fn claims_on(
+    tab: &Tab,
+    subject: &Subject,
+    limit: impl Fn(&Allowance) -> Limit,
+) -> SmallVec<[Claim; MAX_CLAIMS]> {
+    let claims = tab.items.iter().map(|item| {
+        let key = counter_key(subject, &item.allowance);
+        Claim::new(key, item.reserved, limit(&item.allowance))
+    });
+    claims.collect()
 }
 
 /// Where units of an allowance are counted.

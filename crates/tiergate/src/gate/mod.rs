@@ -15,6 +15,7 @@ mod observe;
 mod outage;
 mod reload;
 mod reserved;
+mod tab;
 mod thresholds;
 mod units;
 
@@ -48,11 +49,12 @@ use tiergate_lookup::Following;
 use tiergate_usage::UsageStore;
 
 use crate::denial::Renderer;
-use crate::request::{SubjectSource, TicketPool};
+use crate::request::SubjectSource;
 use charged::Listeners;
 use glance::Verdicts;
 use live::LiveCatalog;
 use observe::Observer;
+use tab::TabPool;
 
 /// Answers what a subject may do, and makes the layers that enforce it.
 ///
@@ -94,7 +96,7 @@ struct Inner {
     listeners: Listeners,
     subject: SubjectSource,
     renderer: Renderer,
-    tickets: TicketPool,
+    tabs: TabPool,
     observer: Observer,
 }
 
@@ -189,8 +191,8 @@ impl TierGate {
         &self.inner.renderer
     }
 
-    pub(crate) fn tickets(&self) -> &TicketPool {
-        &self.inner.tickets
+    pub(crate) fn tabs(&self) -> &TabPool {
+        &self.inner.tabs
     }
 
     pub(crate) fn observer(&self) -> &Observer {

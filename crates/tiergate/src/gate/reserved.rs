@@ -4,7 +4,8 @@ use tiergate_usage::{CounterState, Reservation, Settling};
 
 use super::TierGate;
 use super::charged::Account;
-use super::metering::{Item, resets_at};
+use super::metering::resets_at;
+use super::tab::Item;
 
 /// Units of a limit that were reserved for plain code, see
 /// [`TierGate::reserve`](super::TierGate::reserve).

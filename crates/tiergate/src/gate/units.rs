@@ -147,13 +147,12 @@ impl TierGate {
             limit,
             units: Some(units),
         };
-        let begun = self.begin_count(inquiry, slice::from_ref(&asking), None);
-        let (counting, admitting) = match begun {
-            Ok(begun) => begun,
+        let counting = match self.begin_count(inquiry, slice::from_ref(&asking), None) {
+            Ok(counting) => counting,
             Err(CountError::Denied(denial)) => return Err(denial.into()),
             Err(CountError::ForeignId(error)) => return Err(CheckError::from(error).into()),
         };
-        let Some(admitting) = admitting else {
+        let Some(admitting) = self.ask_store(inquiry, &counting, None) else {
             return Err(CheckError::NoUnits.into());
         };
         // For plain code a store that does not answer is an error, whatever policy says of requests.

@@ -5,9 +5,10 @@ use tiergate_core::Denial;
 use tiergate_core::decision::{Decision, RequirementError};
 use tiergate_usage::{Admission, StoreError};
 
+use super::guard::Guard;
 use super::rule::{Allowed, Rule, Step, Verdict};
 use crate::gate::{Inquiry, TierGate};
-use crate::request::{Access, RequestHead, Taken};
+use crate::request::{Access, RequestHead};
 
 /// A rule that is decided by the subscription alone: no store is asked, and nothing is taken.
 pub trait DecidedAtOnce: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
@@ -25,24 +26,20 @@ impl<T: DecidedAtOnce> Rule for T {
 
     fn ask(&self, _head: &RequestHead<'_>, _access: Option<&Access>) {}
 
-    fn judge(&self, gate: &TierGate, inquiry: &Inquiry, (): &()) -> Step<Self> {
-        Step::Done(match self.decide(gate, inquiry) {
-            Ok(Decision::Allowed(grant)) => Ok(Allowed {
-                grant,
-                pass: (),
-                taken: Taken::NoLimit,
-            }),
+    #[inline]
+    fn judge(guard: &Guard<Self>, inquiry: &Inquiry, (): &()) -> Step<Self> {
+        Step::Done(match guard.rule.decide(&guard.gate, inquiry) {
+            Ok(Decision::Allowed(grant)) => Ok(Allowed { grant, pass: () }),
             Ok(Decision::Denied(denial)) => Err(denial.into()),
             Err(error) => {
-                gate.observer().mistake(&error);
+                guard.gate.observer().mistake(&error);
                 Err(Denial::billing_unavailable().into())
             }
         })
     }
 
     fn conclude(
-        &self,
-        _gate: &TierGate,
+        _guard: &Guard<Self>,
         _inquiry: &Inquiry,
         pending: Infallible,
         _answer: Result<Admission, StoreError>,

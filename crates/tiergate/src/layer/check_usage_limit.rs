@@ -8,6 +8,7 @@ use tiergate_core::{Denial, LimitId};
 use tiergate_usage::{Admission, IdempotencyKey, MAX_CLAIMS, StoreError};
 
 use super::define::define_layer;
+use super::guard::Guard;
 use super::rule::{Allowed, Pass, Refused, Rule, Settled, Step, Verdict};
 use crate::denial::RateLimitFields;
 use crate::gate::{
@@ -122,12 +123,13 @@ impl<M> CheckUsageLimitLayer<M> {
     /// another gate.
     pub fn and(mut self, other: CheckUsageLimitLayer) -> Result<Self, CheckError> {
         let catalog = self.guard.gate.catalog();
-        let others = other.guard.rule.limits;
-        for limited in &*others {
+        let CheckUsageLimitLayer { guard: others, .. } = other;
+        let others = &others.rule.limits;
+        for limited in others.iter() {
             catalog.meter(limited.limit)?;
         }
-        let both = self.guard.rule.limits.iter().chain(&*others);
-        self.guard.rule.limits = checked(both.cloned().collect())?;
+        let both = self.guard.rule.limits.iter().chain(others.iter());
+        self.guard.settings_mut().rule.limits = checked(both.cloned().collect())?;
         Ok(self)
     }
 
@@ -145,11 +147,12 @@ impl<M> CheckUsageLimitLayer<M> {
     }
 
     fn with_cost(mut self, cost: &Cost) -> Self {
-        let limits = self.guard.rule.limits.iter().map(|limited| Limited {
+        let rule = &mut self.guard.settings_mut().rule;
+        let limits = rule.limits.iter().map(|limited| Limited {
             cost: cost.clone(),
             ..limited.clone()
         });
-        self.guard.rule.limits = limits.collect();
+        rule.limits = limits.collect();
         self
     }
 
@@ -162,7 +165,7 @@ impl<M> CheckUsageLimitLayer<M> {
         mut self,
         key: impl Fn(&RequestHead<'_>) -> Option<IdempotencyKey> + Send + Sync + 'static,
     ) -> Self {
-        self.guard.rule.idempotency_key = Some(Arc::new(key));
+        self.guard.settings_mut().rule.idempotency_key = Some(Arc::new(key));
         self
     }
 
@@ -187,20 +190,20 @@ impl<M> CheckUsageLimitLayer<M> {
         mut self,
         rule: impl Fn(StatusCode, &HeaderMap) -> Charge + Send + Sync + 'static,
     ) -> Self {
-        self.guard.rule.charge = Arc::new(rule);
+        self.guard.settings_mut().rule.charge = Arc::new(rule);
         self
     }
 
     /// Does so with requests that the store of usage gives no answer for, in place of the gate's way.
     pub fn during_store_outage(mut self, outage: StoreOutage) -> Self {
-        self.guard.rule.outage = Some(outage);
+        self.guard.settings_mut().rule.outage = Some(outage);
         self
     }
 
     /// Sends no `RateLimit` and `RateLimit-Policy` fields. A request that is allowed from the cache
     /// then allocates nothing.
     pub fn without_rate_limit_fields(mut self) -> Self {
-        self.guard.rule.fields = Fields::Omitted;
+        self.guard.settings_mut().rule.fields = Fields::Omitted;
         self
     }
 }
@@ -301,36 +304,42 @@ impl Rule for LimitRule {
         }
     }
 
-    fn judge(&self, gate: &TierGate, inquiry: &Inquiry, asked: &AskedUnits) -> Step<Self> {
-        match gate.begin_count(inquiry, &asked.asking, asked.idempotency_key.as_ref()) {
-            Ok((counting, future)) => match future {
-                Some(future) => Step::Ask(future, counting),
-                None => Step::Done(Ok(self.allow(gate, counting.nothing()))),
-            },
-            Err(CountError::Denied(denial)) => Step::Done(Err(denial.into())),
+    fn judge(guard: &Guard<Self>, inquiry: &Inquiry, asked: &AskedUnits) -> Step<Self> {
+        let gate = &guard.gate;
+        let key = asked.idempotency_key.as_ref();
+        let counting = match gate.begin_count(inquiry, &asked.asking, key) {
+            Ok(counting) => counting,
+            Err(CountError::Denied(denial)) => return Step::Done(Err(denial.into())),
             Err(CountError::ForeignId(error)) => {
                 gate.observer().mistake(&error);
-                Step::Done(Err(Denial::billing_unavailable().into()))
+                return Step::Done(Err(Denial::billing_unavailable().into()));
             }
+        };
+        match gate.ask_store(inquiry, &counting, key) {
+            None => Step::Done(Ok(allow(guard, counting.nothing()))),
+            Some(admitting) => match admitting.now_or_never() {
+                Ok(answer) => Step::Done(Self::conclude(guard, inquiry, counting, answer)),
+                Err(admitting) => Step::Ask(Box::new(admitting), counting),
+            },
         }
     }
 
     fn conclude(
-        &self,
-        gate: &TierGate,
+        guard: &Guard<Self>,
         inquiry: &Inquiry,
         counting: Counting,
         answer: Result<Admission, StoreError>,
     ) -> Verdict<LimitPass> {
-        match gate.end_count(inquiry, counting, answer, self.outage) {
-            Ok(count) => Ok(self.allow(gate, count)),
-            Err((denial, fields)) => Err(Refused {
+        let rule = &guard.rule;
+        match guard.gate.end_count(inquiry, counting, answer, rule.outage) {
+            Ok(count) => Ok(allow(guard, count)),
+            Err((denial, fields)) => Err(Box::new(Refused {
                 denial,
-                fields: match self.fields {
+                fields: match rule.fields {
                     Fields::Sent => fields,
                     Fields::Omitted => RateLimitFields::default(),
                 },
-            }),
+            })),
         }
     }
 
@@ -339,37 +348,34 @@ impl Rule for LimitRule {
     }
 }
 
-impl LimitRule {
-    fn allow(&self, gate: &TierGate, count: Count) -> Allowed<LimitPass> {
-        Allowed {
-            grant: count.grant(),
-            taken: count.taken(),
-            pass: LimitPass {
-                gate: gate.clone(),
-                count: Some(count),
-                charge: Arc::clone(&self.charge),
-                fields: self.fields,
-            },
-        }
+fn allow(guard: &Guard<LimitRule>, count: Count) -> Allowed<LimitPass> {
+    Allowed {
+        grant: count.grant(),
+        pass: LimitPass {
+            guard: guard.clone(),
+            count,
+        },
     }
 }
 
 /// The units that were taken for a request that is being answered.
 pub struct LimitPass {
-    gate: TierGate,
-    count: Option<Count>,
-    charge: Arc<ChargeRule>,
-    fields: Fields,
+    guard: Guard<LimitRule>,
+    count: Count,
 }
 
 impl Pass for LimitPass {
-    fn settle(mut self, status: StatusCode, headers: &mut HeaderMap) -> Option<Settled> {
-        let count = self.count.take()?;
-        let charge = (self.charge)(status, headers);
-        if let Fields::Sent = self.fields {
+    fn enter(&self, access: &mut Access) {
+        self.count.enter(access);
+    }
+
+    fn settle(self, status: StatusCode, headers: &mut HeaderMap) -> Option<Settled> {
+        let Self { guard, count } = self;
+        let charge = (guard.rule.charge)(status, headers);
+        if let Fields::Sent = guard.rule.fields {
             count.fields().append_to(headers);
         }
-        count.settle(&self.gate, charge)
+        count.settle(&guard.gate, charge)
     }
 }
 

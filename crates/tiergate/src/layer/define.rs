@@ -36,13 +36,13 @@ macro_rules! define_layer {
         impl<M> $Layer<M> {
             /// Finds out who a request is decided for, in place of the gate's way.
             pub fn subject(mut self, extract: impl $crate::request::ExtractSubject) -> Self {
-                self.guard.subject = Some($crate::request::SubjectSource::new(extract));
+                self.guard.settings_mut().subject = Some($crate::request::SubjectSource::new(extract));
                 self
             }
 
             /// Says denials by `render`, in place of the gate's way.
             pub fn denials(mut self, render: impl $crate::denial::RenderDenial) -> Self {
-                self.guard.renderer = Some($crate::denial::Renderer::new(render));
+                self.guard.settings_mut().renderer = Some($crate::denial::Renderer::new(render));
                 self
             }
 
@@ -52,7 +52,7 @@ macro_rules! define_layer {
                 mut self,
                 access: $crate::decision::UnavailableAccess,
             ) -> Self {
-                self.guard.unavailable = Some(access);
+                self.guard.settings_mut().unavailable = Some(access);
                 self
             }
 
@@ -129,7 +129,7 @@ macro_rules! define_layer {
                         ResponseFuture::answering(self.inner.call(request), pass)
                     }
                     Attempt::Refused(refused) => {
-                        ResponseFuture::answered(self.guard.respond(refused, &self.body.0))
+                        ResponseFuture::answered(self.guard.respond(*refused, &self.body.0))
                     }
                     Attempt::Later(decision) => {
                         // The service that was found ready goes along with the request; the clone

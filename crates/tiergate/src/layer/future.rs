@@ -49,7 +49,8 @@ pin_project! {
         /// with it, because another clone of it may not be.
         Deciding {
             decision: Deliberation<R::Pass>,
-            waiting: Option<Waiting<S, B, R, M>>,
+            // Boxed, because every request that is decided at once would be as large otherwise.
+            waiting: Option<Box<Waiting<S, B, R, M>>>,
         },
         Done,
     }
@@ -94,12 +95,12 @@ where
         Self {
             state: State::Deciding {
                 decision,
-                waiting: Some(Waiting {
+                waiting: Some(Box::new(Waiting {
                     service,
                     request,
                     guard,
                     body,
-                }),
+                })),
             },
         }
     }
@@ -180,7 +181,7 @@ impl<S, B, R, M> Waiting<S, B, R, M> {
                 pass: Some(pass),
             },
             Err(refused) => State::Answered {
-                response: Some(guard.respond(refused, &body)),
+                response: Some(guard.respond(*refused, &body)),
             },
         }
     }

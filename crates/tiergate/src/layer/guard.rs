@@ -1,17 +1,25 @@
+use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use tiergate_core::decision::UnavailableAccess;
 use tiergate_core::{Denial, Subject};
 
-use super::rule::{Allowed, Refused, Rule, Step, Verdict};
+use super::rule::{Allowed, Pass, Refused, Rule, Step, Verdict};
 use crate::denial::{MakeBody, Renderer};
 use crate::gate::{Inquiry, TierGate, unconfirmed, with_retry};
-use crate::request::{Access, RequestHead, SubjectSource};
+use crate::request::{Access, RequestHead, SubjectSource, Tally};
 
-/// Everything that one layer decides with, shared by its services.
+/// Everything that one layer decides with. A router clones its services for each request, so clones
+/// share it.
+#[derive(Debug)]
+pub struct Guard<R> {
+    settings: Arc<Settings<R>>,
+}
+
 #[derive(Clone, Debug)]
-pub(crate) struct Guard<R> {
+pub struct Settings<R> {
     pub(crate) gate: TierGate,
     pub(crate) rule: R,
     /// Each takes the place of the gate's, where it is set.
@@ -20,10 +28,26 @@ pub(crate) struct Guard<R> {
     pub(crate) unavailable: Option<UnavailableAccess>,
 }
 
+impl<R> Clone for Guard<R> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+        }
+    }
+}
+
+impl<R> Deref for Guard<R> {
+    type Target = Settings<R>;
+
+    fn deref(&self) -> &Settings<R> {
+        &self.settings
+    }
+}
+
 /// What became of a request at once.
 pub(crate) enum Attempt<R: Rule> {
     Allowed(R::Pass),
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// Somebody has to be asked first. The request waits.
     Later(Deliberation<R::Pass>),
 }
@@ -34,18 +58,27 @@ pub(crate) type Deliberation<P> = Pin<Box<dyn Future<Output = Deliberated<P>> + 
 /// A decision that somebody was asked for, with what was learned.
 pub(crate) struct Deliberated<P> {
     inquiry: Inquiry,
+    /// What the layers before took.
+    tally: Tally,
     verdict: Verdict<P>,
 }
 
 impl<R: Rule> Guard<R> {
     pub(crate) fn new(gate: TierGate, rule: R) -> Self {
         Self {
-            gate,
-            rule,
-            subject: None,
-            renderer: None,
-            unavailable: None,
+            settings: Arc::new(Settings {
+                gate,
+                rule,
+                subject: None,
+                renderer: None,
+                unavailable: None,
+            }),
         }
+    }
+
+    /// The settings, for changing them. Who has cloned the guard before keeps them as they were.
+    pub(crate) fn settings_mut(&mut self) -> &mut Settings<R> {
+        Arc::make_mut(&mut self.settings)
     }
 
     /// Decides with what is at hand, without waiting and, for an allowed request whose principal has
@@ -56,7 +89,7 @@ impl<R: Rule> Guard<R> {
         let subject = match source.extract(&head) {
             Ok(subject) => subject,
             Err(error) => {
-                let refused = Refused::from(Denial::unauthorized(error.message()));
+                let refused = Box::from(Denial::unauthorized(error.message()));
                 self.gate.observer().refused(&self.rule, None, &refused);
                 return Attempt::Refused(refused);
             }
@@ -64,49 +97,62 @@ impl<R: Rule> Guard<R> {
         let access = Access::of(request.extensions())
             .filter(|access| access.serves(self.gate.id(), &subject));
         let asked = self.rule.ask(&head, access);
-        let unavailable = self.unavailable.unwrap_or(self.gate.policy().unavailable);
-        let Some(inquiry) = self.gate.inquire_now(&subject, access, unavailable) else {
-            return Attempt::Later(self.deliberate(Begin::Asking(subject, unavailable), asked));
+        let earlier = match access {
+            Some(_) => Access::take(request.extensions_mut()),
+            None => None,
         };
-        let verdict = match self.rule.judge(&self.gate, &inquiry, &asked) {
-            Step::Done(verdict) => verdict,
-            Step::Ask(future, pending) => match future.now_or_never() {
-                Ok(answer) => self.rule.conclude(&self.gate, &inquiry, pending, answer),
-                // Nothing has begun, so the question can be put again by who can wait for it.
-                Err(_not_begun) => {
-                    return Attempt::Later(self.deliberate(Begin::With(inquiry), asked));
+        let unavailable = self.unavailable.unwrap_or(self.gate.policy().unavailable);
+        let (inquiry, tally) = match earlier {
+            Some(access) => self.gate.inquire_on(access, unavailable),
+            None => match self.gate.inquire_now(subject, unavailable) {
+                Ok(inquiry) => (inquiry, Tally::default()),
+                Err(subject) => {
+                    let begin = Begin::Asking(subject, unavailable);
+                    return Attempt::Later(self.deliberate(begin, asked));
                 }
             },
         };
+        let verdict = match R::judge(self, &inquiry, &asked) {
+            Step::Done(verdict) => verdict,
+            // The question is put again by who can wait for the answer.
+            Step::Ask(..) => {
+                return Attempt::Later(self.deliberate(Begin::With(inquiry, tally), asked));
+            }
+        };
         match verdict {
             Err(refused) if self.gate.needs_confirmation(&inquiry, &refused.denial) => {
-                Attempt::Later(self.deliberate(Begin::With(inquiry), asked))
+                Attempt::Later(self.deliberate(Begin::With(inquiry, tally), asked))
             }
-            verdict => match self.finish(Deliberated { inquiry, verdict }, request) {
-                Ok(pass) => Attempt::Allowed(pass),
-                Err(refused) => Attempt::Refused(refused),
-            },
+            verdict => {
+                let deliberated = Deliberated {
+                    inquiry,
+                    tally,
+                    verdict,
+                };
+                match self.finish(deliberated, request) {
+                    Ok(pass) => Attempt::Allowed(pass),
+                    Err(refused) => Attempt::Refused(refused),
+                }
+            }
         }
     }
 
     /// Leaves on the request what was found out, for the layers and the handler behind this one.
     pub(crate) fn finish<B>(
         &self,
-        Deliberated { inquiry, verdict }: Deliberated<R::Pass>,
+        Deliberated {
+            inquiry,
+            tally,
+            verdict,
+        }: Deliberated<R::Pass>,
         request: &mut Request<B>,
-    ) -> Result<R::Pass, Refused> {
+    ) -> Result<R::Pass, Box<Refused>> {
         match verdict {
-            Ok(Allowed { grant, pass, taken }) => {
+            Ok(Allowed { grant, pass }) => {
                 self.gate.observer().allowed(&self.rule, &inquiry, grant);
-                let extensions = request.extensions_mut();
-                let earlier = Access::take(extensions)
-                    .filter(|access| access.serves(self.gate.id(), &inquiry.subject));
-                let mut access = Access::new(self.gate.id(), inquiry, grant);
-                if let Some(earlier) = earlier {
-                    access.inherit(earlier);
-                }
-                access.add(taken);
-                access.store(extensions);
+                let mut access = Access::new(self.gate.id(), inquiry, grant, tally);
+                pass.enter(&mut access);
+                access.store(request.extensions_mut());
                 Ok(pass)
             }
             Err(mut refused) => {
@@ -132,27 +178,33 @@ impl<R: Rule> Guard<R> {
     }
 
     fn deliberate(&self, begin: Begin, asked: R::Asked) -> Deliberation<R::Pass> {
-        let gate = self.gate.clone();
-        let rule = self.rule.clone();
+        let guard = self.clone();
         Box::pin(async move {
-            let mut inquiry = match begin {
-                Begin::Asking(subject, unavailable) => gate.inquire(subject, unavailable).await,
-                Begin::With(inquiry) => inquiry,
+            let gate = &guard.gate;
+            let (mut inquiry, tally) = match begin {
+                Begin::Asking(subject, unavailable) => {
+                    (gate.inquire(subject, unavailable).await, Tally::default())
+                }
+                Begin::With(inquiry, tally) => (inquiry, tally),
             };
-            let mut verdict = judge(&gate, &rule, &inquiry, &asked).await;
+            let mut verdict = judge(&guard, &inquiry, &asked).await;
             if let Err(refused) = &verdict
                 && gate.needs_confirmation(&inquiry, &refused.denial)
             {
                 let confirmed = gate.confirm(&mut inquiry).await;
                 verdict = match confirmed {
-                    Ok(()) => judge(&gate, &rule, &inquiry, &asked).await,
-                    Err(error) => verdict.map_err(|refused| Refused {
-                        denial: unconfirmed(refused.denial, &error),
-                        fields: refused.fields,
+                    Ok(()) => judge(&guard, &inquiry, &asked).await,
+                    Err(error) => verdict.map_err(|mut refused| {
+                        refused.denial = unconfirmed(refused.denial, &error);
+                        refused
                     }),
                 };
             }
-            Deliberated { inquiry, verdict }
+            Deliberated {
+                inquiry,
+                tally,
+                verdict,
+            }
         })
     }
 }
@@ -160,20 +212,15 @@ impl<R: Rule> Guard<R> {
 /// What a deliberation starts from.
 enum Begin {
     Asking(Subject, UnavailableAccess),
-    With(Inquiry),
+    With(Inquiry, Tally),
 }
 
-async fn judge<R: Rule>(
-    gate: &TierGate,
-    rule: &R,
-    inquiry: &Inquiry,
-    asked: &R::Asked,
-) -> Verdict<R::Pass> {
-    match rule.judge(gate, inquiry, asked) {
+async fn judge<R: Rule>(guard: &Guard<R>, inquiry: &Inquiry, asked: &R::Asked) -> Verdict<R::Pass> {
+    match R::judge(guard, inquiry, asked) {
         Step::Done(verdict) => verdict,
         Step::Ask(future, pending) => {
             let answer = future.await;
-            rule.conclude(gate, inquiry, pending, answer)
+            R::conclude(guard, inquiry, pending, answer)
         }
     }
 }

@@ -61,8 +61,9 @@ impl<M> RequireFeatureLayer<M> {
     ///
     /// When the feature has no such level. The message lists those it has.
     pub fn at_least(mut self, level: &str) -> Result<Self, crate::gate::CheckError> {
-        let rule = &mut self.guard.rule;
-        self.guard.gate.catalog().level(rule.feature, level)?;
+        let catalog = self.guard.gate.catalog();
+        let rule = &mut self.guard.settings_mut().rule;
+        catalog.level(rule.feature, level)?;
         rule.at_least = Some(level.into());
         Ok(self)
     }

@@ -6,9 +6,10 @@ use tiergate_core::Denial;
 use tiergate_core::decision::Grant;
 use tiergate_usage::{Admission, Admitting, StoreError};
 
+use super::guard::Guard;
 use crate::denial::RateLimitFields;
-use crate::gate::{Inquiry, TierGate};
-use crate::request::{Access, RequestHead, Taken};
+use crate::gate::Inquiry;
+use crate::request::{Access, RequestHead};
 
 /// What a layer holds a request against. Sealed: the three layers of this crate are all there are.
 pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
@@ -22,13 +23,13 @@ pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Reads what the request asks for, beyond what layers before have seen to.
     fn ask(&self, head: &RequestHead<'_>, access: Option<&Access>) -> Self::Asked;
 
-    /// Decides, or finds that a store of usage must be asked.
-    fn judge(&self, gate: &TierGate, inquiry: &Inquiry, asked: &Self::Asked) -> Step<Self>;
+    /// Decides, or finds that a store of usage must be asked and does not answer at once. Nothing has
+    /// begun then, so it may as well be asked anew.
+    fn judge(guard: &Guard<Self>, inquiry: &Inquiry, asked: &Self::Asked) -> Step<Self>;
 
     /// Decides with the store's answer.
     fn conclude(
-        &self,
-        gate: &TierGate,
+        guard: &Guard<Self>,
         inquiry: &Inquiry,
         pending: Self::Pending,
         answer: Result<Admission, StoreError>,
@@ -46,19 +47,19 @@ pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
 pub enum Step<R: Rule> {
     /// Decided.
     Done(Verdict<R::Pass>),
-    /// A store of usage has to be asked.
-    Ask(Admitting, R::Pending),
+    /// A store of usage has to be waited for.
+    Ask(Box<Admitting>, R::Pending),
 }
 
-/// What a layer decided.
-pub(crate) type Verdict<P> = Result<Allowed<P>, Refused>;
+/// What a layer decided. What is refused is behind a pointer, so that the many that are allowed need not
+/// carry its size along.
+pub(crate) type Verdict<P> = Result<Allowed<P>, Box<Refused>>;
 
 /// A request may go on.
 #[derive(Debug)]
 pub struct Allowed<P> {
     pub(crate) grant: Grant,
     pub(crate) pass: P,
-    pub(crate) taken: Taken,
 }
 
 /// A request may not go on.
@@ -68,17 +69,20 @@ pub struct Refused {
     pub(crate) fields: RateLimitFields,
 }
 
-impl From<Denial> for Refused {
+impl From<Denial> for Box<Refused> {
     fn from(denial: Denial) -> Self {
-        Self {
+        Self::new(Refused {
             denial,
             fields: RateLimitFields::default(),
-        }
+        })
     }
 }
 
 /// What an allowed request holds until it is answered. Dropping it gives everything back.
 pub trait Pass: Send + 'static {
+    /// Tells the handler what was taken for the request.
+    fn enter(&self, access: &mut Access);
+
     /// The service answered. The answer goes out once the result, if there is one, is ready.
     fn settle(self, status: StatusCode, headers: &mut HeaderMap) -> Option<Settled>;
 }
@@ -87,6 +91,8 @@ pub trait Pass: Send + 'static {
 pub(crate) type Settled = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Pass for () {
+    fn enter(&self, _access: &mut Access) {}
+
     fn settle(self, _status: StatusCode, _headers: &mut HeaderMap) -> Option<Settled> {
         None
     }

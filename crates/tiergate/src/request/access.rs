@@ -28,11 +28,17 @@ pub struct Access {
     catalog: Arc<Catalog>,
     resolution: Resolution,
     grant: Grant,
+    tally: Tally,
+    gate: GateId,
+    provenance: Provenance,
+}
+
+/// What the layers took of their limits for a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
     metered: SmallVec<[Metered; 1]>,
     /// There when a limit let the request pass uncounted.
     uncounted: Option<Ticket>,
-    gate: GateId,
-    provenance: Provenance,
 }
 
 /// Whether it was found out about the request that it is on.
@@ -59,17 +65,6 @@ pub struct Metered {
     pub ticket: Ticket,
 }
 
-/// What a layer took of its limits for a request.
-#[derive(Debug)]
-pub(crate) enum Taken {
-    /// It has none.
-    NoLimit,
-    /// Nothing: the request passes uncounted.
-    Uncounted(Ticket),
-    /// Units of these.
-    Units(SmallVec<[Metered; 1]>),
-}
-
 impl Metered {
     /// How many units are left; none if there is no bound.
     #[must_use]
@@ -79,17 +74,21 @@ impl Metered {
 }
 
 impl Access {
-    pub(crate) fn new(gate: GateId, inquiry: Inquiry, grant: Grant) -> Self {
+    pub(crate) fn new(gate: GateId, inquiry: Inquiry, grant: Grant, tally: Tally) -> Self {
         Self {
             subject: inquiry.subject,
             catalog: inquiry.catalog,
             resolution: inquiry.resolution,
             grant,
-            metered: SmallVec::new(),
-            uncounted: None,
+            tally,
             gate,
             provenance: Provenance::ThisRequest,
         }
+    }
+
+    /// What a later layer goes on from.
+    pub(crate) fn into_parts(self) -> (Subject, Arc<Catalog>, Resolution, Tally) {
+        (self.subject, self.catalog, self.resolution, self.tally)
     }
 
     /// The same, for reading only: no layer builds on it.
@@ -162,13 +161,14 @@ impl Access {
     /// Every limit that units were taken of.
     #[must_use]
     pub fn metered(&self) -> &[Metered] {
-        &self.metered
+        &self.tally.metered
     }
 
     /// The limit of that key, if units of it were taken.
     #[must_use]
     pub fn limit(&self, feature: &str) -> Option<&Metered> {
-        self.metered
+        self.tally
+            .metered
             .iter()
             .find(|metered| *metered.feature == *feature)
     }
@@ -177,33 +177,20 @@ impl Access {
     /// uncounted, it is one that takes no units; none where no limit was asked.
     #[must_use]
     pub fn ticket(&self) -> Option<&Ticket> {
-        match self.metered.first() {
+        match self.tally.metered.first() {
             Some(metered) => Some(&metered.ticket),
-            None => self.uncounted.as_ref(),
+            None => self.tally.uncounted.as_ref(),
         }
     }
 
-    pub(crate) fn shared_catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+    /// Adds units that a layer took of one of its limits.
+    pub(crate) fn add(&mut self, metered: Metered) {
+        self.tally.metered.push(metered);
     }
 
-    pub(crate) fn resolution(&self) -> &Resolution {
-        &self.resolution
-    }
-
-    /// Adds what a layer took of its limits.
-    pub(crate) fn add(&mut self, taken: Taken) {
-        match taken {
-            Taken::NoLimit => {}
-            Taken::Uncounted(ticket) => self.uncounted = Some(ticket),
-            Taken::Units(metered) => self.metered.extend(metered),
-        }
-    }
-
-    /// Takes over what the layers before took of their limits.
-    pub(crate) fn inherit(&mut self, earlier: Self) {
-        self.metered = earlier.metered;
-        self.uncounted = earlier.uncounted;
+    /// Says that a layer let the request pass uncounted.
+    pub(crate) fn pass_uncounted(&mut self, ticket: Ticket) {
+        self.tally.uncounted = Some(ticket);
     }
 
     /// Puts it where [`of`](Self::of) finds it: into the room that a principal has for it, which

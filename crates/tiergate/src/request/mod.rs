@@ -12,6 +12,6 @@ pub use principal::Principal;
 pub use subject::{ExtractSubject, FromExtensions, FromTrustedHeader, SubjectError};
 pub use ticket::{SettledError, Ticket};
 
-pub(crate) use access::Taken;
+pub(crate) use access::Tally;
 pub(crate) use subject::SubjectSource;
-pub(crate) use ticket::{Cell, TicketPool};
+pub(crate) use ticket::Cell;
