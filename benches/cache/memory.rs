@@ -19,8 +19,7 @@ pub(crate) fn measure(effort: Effort) {
     println!("\n### {TITLE}: {count} of them\n");
     println!("| | asked of the allocator, bytes | allocations | resident memory, bytes |");
     println!("|---|--:|--:|--:|");
-    // First, while what is resident is still what is used.
-    told("tiergate: CachedLookup", count, || {
+    told("tiergate: CachedLookup", Resident::Told, count, || {
         let records = Records::default();
         let cache = super::cache_of(u64::from(count) * 5 / 4, &records);
         super::runtime().block_on(async {
@@ -37,7 +36,7 @@ pub(crate) fn measure(effort: Effort) {
         assert_eq!(records.calls(), u64::from(count));
         cache
     });
-    told("moka, the same records", count, || {
+    told("moka, the same records", Resident::Unknown, count, || {
         let moka: moka::sync::Cache<String, Arc<Subscription>> = moka::sync::Cache::builder()
             .max_capacity(u64::from(count) * 5 / 4)
             .time_to_live(std::time::Duration::from_secs(300))
@@ -49,17 +48,29 @@ pub(crate) fn measure(effort: Effort) {
         moka.run_pending_tasks();
         moka
     });
-    told("HashMap<String, u8>, tiers only (floor)", count, || {
-        let tiers = (0..count).map(|number| (uuid_of(number), 1));
-        tiers.collect::<HashMap<String, u8, foldhash::fast::RandomState>>()
-    });
+    told(
+        "HashMap<String, u8>, tiers only (floor)",
+        Resident::Unknown,
+        count,
+        || {
+            let tiers = (0..count).map(|number| (uuid_of(number), 1));
+            tiers.collect::<HashMap<String, u8, foldhash::fast::RandomState>>()
+        },
+    );
+}
+
+/// Whether what the process has resident tells anything.
+enum Resident {
+    Told,
+    /// What came before gave memory back that is used again.
+    Unknown,
 }
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "sizes are far below the precision of a double"
 )]
-fn told<T>(name: &str, count: u32, fill: impl FnOnce() -> T) {
+fn told<T>(name: &str, told: Resident, count: u32, fill: impl FnOnce() -> T) {
     let resident = resident_bytes();
     let mut filled = None;
     let info = allocation_counter::measure(|| filled = Some(fill()));
@@ -68,8 +79,8 @@ fn told<T>(name: &str, count: u32, fill: impl FnOnce() -> T) {
         "| {name} | {:.0} | {:.1} | {} |",
         each(info.bytes_current),
         each(info.count_current),
-        match (resident, resident_bytes()) {
-            (Some(before), Some(after)) => format!("{:.0}", each(after - before)),
+        match (told, resident, resident_bytes()) {
+            (Resident::Told, Some(before), Some(after)) => format!("{:.0}", each(after - before)),
             _ => "–".to_owned(),
         },
     );
