@@ -11,6 +11,7 @@
 
 mod comparison;
 mod effort;
+mod ids;
 mod questions;
 mod stopwatch;
 mod summary;
@@ -19,6 +20,7 @@ mod walk;
 
 pub use comparison::Comparison;
 pub use effort::Effort;
+pub use ids::uuid_of;
 pub use questions::{Questions, Ways, at_once};
 pub use stopwatch::Stopwatch;
 pub use summary::percentile;

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 /// What is taken for the time of some work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,9 @@ impl Stopwatch {
 }
 
 fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // The clock begins at zero with its thread.
-    Duration::try_from(time).unwrap_or_default()
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    // Every thread has this clock, and it begins at zero with its thread.
+    time.map(Duration::from).unwrap_or_default()
 }
 
 #[expect(

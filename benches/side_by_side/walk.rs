@@ -86,7 +86,7 @@ fn share(state: &mut u64) -> f64 {
 }
 
 /// Sebastiano Vigna's generator of that name, which is all the chance that a benchmark needs.
-fn split_mix(state: &mut u64) -> u64 {
+pub(crate) fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

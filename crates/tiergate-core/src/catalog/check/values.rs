@@ -68,7 +68,8 @@ pub(super) fn check(
         }
         let reading = Reading {
             feature,
-            tier: &tiers.named(tier),
+            tiers,
+            tier,
             at: draft.value.span,
         };
         let value = kind.and_then(|kind| reading.value(kind, &draft.value.value, faults));
@@ -148,16 +149,23 @@ pub(super) fn lay_out(kind: &FeatureKind, cells: Vec<Cell>) -> Row {
 /// The place in the table whose value is read.
 struct Reading<'a> {
     feature: &'a str,
-    tier: &'a str,
+    tiers: &'a Tiers,
+    tier: usize,
     at: Option<Span>,
 }
 
 impl Reading<'_> {
+    /// Feature and tier as messages name them. Made where there is a message, for most values are sound
+    /// and there are many of them.
+    fn named(&self) -> (&str, String) {
+        (self.feature, self.tiers.named(self.tier))
+    }
+
     fn value(&self, kind: &FeatureKind, given: &Given, faults: &mut Faults) -> Option<Value> {
         match given {
             Given::Refused => return None,
             Given::Nothing => {
-                let (feature, tier) = (self.feature, self.tier);
+                let (feature, tier) = self.named();
                 let message = format!("feature `{feature}` has nothing for tier `{tier}`");
                 faults.add(FaultKind::Empty, self.at, message, remedy(kind));
                 return None;
@@ -228,7 +236,7 @@ impl Reading<'_> {
             (_, Some(number)) => format!("write `{number}`"),
             (_, None) => format!("write a whole number in plain digits, or `{UNLIMITED}`"),
         };
-        let (feature, tier) = (self.feature, self.tier);
+        let (feature, tier) = self.named();
         let reason = refusal.reason();
         let text = echo(text);
         faults.add(
@@ -249,7 +257,7 @@ impl Reading<'_> {
         };
         let names = levels.iter().map(Level::name);
         let help = faults.suggest(word, "levels", names);
-        let (feature, tier) = (self.feature, self.tier);
+        let (feature, tier) = self.named();
         let word = echo(word);
         faults.add(
             FaultKind::UnknownLevel,
@@ -263,7 +271,7 @@ impl Reading<'_> {
     }
 
     fn add_wrong(&self, kind: &FeatureKind, given: &Given, faults: &mut Faults) {
-        let (feature, tier) = (self.feature, self.tier);
+        let (feature, tier) = self.named();
         let value = match given {
             Given::Plain(text) => format!("`{}`", echo(text)),
             Given::Quoted(text) => format!("the text `{}`", echo(text)),
