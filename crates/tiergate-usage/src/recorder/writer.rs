@@ -288,8 +288,6 @@ impl Writer {
     /// Tells the others where the journal stands.
     fn publish(&mut self) {
         let figures = self.journal.figures();
-        self.shared.counts.journal(figures.records, figures.bytes);
-        observe::figures(figures);
         let room = if self.journal.is_full() {
             Room::None
         } else {
@@ -302,6 +300,9 @@ impl Writer {
                 observe::journal_full(figures.bytes);
             }
         }
+        // After the queue: who sees by them that there is room is let in.
+        self.shared.counts.journal(figures.records, figures.bytes);
+        observe::figures(figures);
         advance(&self.shared.end, self.journal.next());
     }
 }
