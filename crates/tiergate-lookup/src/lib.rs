@@ -4,14 +4,14 @@
 //! says [`Found`](Answer::Found), [`Missing`](Answer::Missing) or [`Failed`](Answer::Failed), and
 //! these stay apart all the way: a fault is never a "no".
 //!
-//! * [`HttpLookup`] asks a billing service over HTTP (cargo feature `http-client`, on by default).
+//! * [`HttpLookup`] asks a billing service over HTTP (cargo feature `http-client`).
 //! * [`StaticLookup`] holds subscriptions in memory.
 //! * [`CachedLookup`] stands in front of either, or of your own, and is what a gate asks.
 //! * [`CachedLookup::follow`] keeps it up to date with the changes that a billing service tells of.
 //!
 //! # Cargo features
 //!
-//! * `http-client` (default): `HttpLookup`. For an `https` address it needs `rustls` or
+//! * `http-client`: `HttpLookup`. For an `https` address it needs `rustls` or
 //!   `native-tls` as well.
 //! * `metrics`: the [events] as metrics too.
 //! * `testing`: `ScriptedLookup`, which fails, hangs and panics on command.

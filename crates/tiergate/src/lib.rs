@@ -70,15 +70,17 @@
 //!
 //! # Cargo features
 //!
-//! | feature | on by default | adds |
-//! |---|---|---|
-//! | `http-client` | yes | `HttpLookup`, over plain HTTP |
-//! | `rustls` | no | TLS for it, by rustls |
-//! | `native-tls` | no | TLS for it, by the system's library |
-//! | `axum` | no | the module `axum`. The layers themselves serve axum without it |
-//! | `metrics` | no | metrics through the `metrics` facade |
-//! | `recorder` | no | the module `recorder` |
-//! | `testing` | no | the module `testing` |
+//! None is on by default. A service that asks its billing service over a network turns on `rustls`.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `http-client` | `HttpLookup`, over plain HTTP |
+//! | `rustls` | the same with TLS, by rustls |
+//! | `native-tls` | the same with TLS, by the system's library |
+//! | `axum` | the module `axum`. The layers themselves serve axum without it |
+//! | `metrics` | metrics through the `metrics` facade |
+//! | `recorder` | the module `recorder` |
+//! | `testing` | the module `testing` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
