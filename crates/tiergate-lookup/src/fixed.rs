@@ -1,3 +1,5 @@
+mod error;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,6 +12,8 @@ use tiergate_core::{Subject, Subscription};
 
 use crate::wire::{self, WireError};
 use crate::{Answer, SubscriptionLookup};
+pub use error::StaticLookupError;
+use error::{EntryFault, Problem, Reason};
 
 /// The largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -71,22 +75,27 @@ impl StaticLookup {
     ///
     /// # Errors
     ///
-    /// When the text is not such an array, or names one subject twice. The error says which entry,
-    /// from zero, and which field.
+    /// When the text is not such an array, or names one subject twice. The error says of every entry
+    /// that cannot be used its place, from zero, and which field it is.
     pub fn from_json(text: &str) -> Result<Self, StaticLookupError> {
         let entries: Vec<Value> = serde_json::from_str(text)
             .map_err(|error| Problem::NotAnArray(WireError::from(error)))?;
-        let mut subscriptions = HashMap::with_capacity(entries.len());
+        let count = entries.len();
+        let mut subscriptions = HashMap::with_capacity(count);
+        let mut faults = Vec::new();
         for (index, entry) in entries.into_iter().enumerate() {
-            let subscription =
-                wire::from_value(entry).map_err(|error| Problem::Entry { index, error })?;
-            let subject = subscription.subject.clone();
-            if subscriptions
-                .insert(subject.clone(), Arc::new(subscription))
-                .is_some()
-            {
-                return Err(Problem::Twice { index, subject }.into());
-            }
+            let reason = match wire::from_value(entry) {
+                Ok(subscription) => {
+                    let subject = subscription.subject.clone();
+                    let before = subscriptions.insert(subject.clone(), Arc::new(subscription));
+                    before.map(|_| Reason::Twice(subject))
+                }
+                Err(error) => Some(Reason::Malformed(error)),
+            };
+            faults.extend(reason.map(|reason| EntryFault { index, reason }));
+        }
+        if !faults.is_empty() {
+            return Err(Problem::Entries { faults, count }.into());
         }
         Ok(Self {
             subscriptions: Arc::new(RwLock::new(subscriptions)),
@@ -144,102 +153,6 @@ impl SubscriptionLookup for StaticLookup {
     }
 }
 
-/// A list of subscriptions that cannot be used.
-#[derive(Clone, Debug)]
-pub struct StaticLookupError {
-    file: Option<Box<str>>,
-    problem: Problem,
-}
-
-#[derive(Clone, Debug)]
-enum Problem {
-    Unreadable(Arc<io::Error>),
-    TooLarge,
-    NotAnArray(WireError),
-    Entry { index: usize, error: WireError },
-    Twice { index: usize, subject: Subject },
-}
-
-impl StaticLookupError {
-    /// The place of the faulty entry in the array, from zero, if one entry is at fault.
-    #[must_use]
-    pub fn entry(&self) -> Option<usize> {
-        match self.problem {
-            Problem::Entry { index, .. } | Problem::Twice { index, .. } => Some(index),
-            Problem::Unreadable(_) | Problem::TooLarge | Problem::NotAnArray(_) => None,
-        }
-    }
-
-    fn in_file(mut self, path: &Path) -> Self {
-        self.file = Some(path.display().to_string().into());
-        self
-    }
-}
-
-impl From<io::Error> for Problem {
-    fn from(error: io::Error) -> Self {
-        Self::Unreadable(Arc::new(error))
-    }
-}
-
-impl From<Problem> for StaticLookupError {
-    fn from(problem: Problem) -> Self {
-        Self {
-            file: None,
-            problem,
-        }
-    }
-}
-
-impl std::fmt::Display for StaticLookupError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "`{}`: ", Printable(file))?;
-        }
-        match &self.problem {
-            Problem::Unreadable(_) => f.write_str("the file cannot be read as text"),
-            Problem::TooLarge => write!(f, "the file is larger than {MAX_FILE_BYTES} bytes"),
-            Problem::NotAnArray(error) => {
-                write!(f, "expected an array of subscriptions: {error}")
-            }
-            Problem::Entry { index, error } => write!(f, "entry {index}: {error}"),
-            Problem::Twice { index, subject } => write!(
-                f,
-                "entry {index}: `{}:{}` has a subscription already, and can have only one",
-                subject.kind(),
-                Printable(subject.id())
-            ),
-        }
-    }
-}
-
-/// A text with its control characters spelled out, so that no terminal obeys them.
-struct Printable<'a>(&'a str);
-
-impl std::fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.chars().try_for_each(|character| {
-            if character.is_control() {
-                write!(f, "{}", character.escape_unicode())
-            } else {
-                write!(f, "{character}")
-            }
-        })
-    }
-}
-
-impl std::error::Error for StaticLookupError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.problem {
-            Problem::Unreadable(error) => Some(&**error),
-            Problem::TooLarge
-            | Problem::NotAnArray(_)
-            | Problem::Entry { .. }
-            | Problem::Twice { .. } => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,11 +180,38 @@ mod tests {
         .unwrap();
         let error = StaticLookup::from_path(&path).unwrap_err();
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(error.entry(), Some(1));
+        assert_eq!(error.entries().collect::<Vec<_>>(), [1]);
         assert_eq!(
             error.to_string(),
             format!("`{}`: entry 1: field `tier` must be text", path.display())
         );
+    }
+
+    #[test]
+    fn every_entry_that_cannot_be_used_is_told_at_once() {
+        let error = StaticLookup::from_json(
+            r#"[{"tier":"pro","status":"active"},{"userId":"a","tier":"pro","status":"active"},
+                {"userId":"a","tier":"max","status":"active"},7]"#,
+        )
+        .unwrap_err();
+        assert_eq!(error.entries().collect::<Vec<_>>(), [0, 2, 3]);
+        assert_eq!(
+            error.to_string(),
+            "3 of 4 entries cannot be used\n\
+             entry 0: missing field `userId` or `organizationId`\n\
+             entry 2: `user:a` has a subscription already, and can have only one\n\
+             entry 3: not of the expected shape"
+        );
+    }
+
+    #[test]
+    fn of_very_many_the_first_are_told() {
+        let error = StaticLookup::from_json(&format!("[{}]", ["0"; 1_000].join(","))).unwrap_err();
+        assert_eq!(error.entries().count(), 1_000);
+        let text = error.to_string();
+        assert!(text.starts_with("1000 of 1000 entries"), "{text}");
+        assert_eq!(text.lines().count(), 22);
+        assert!(text.ends_with("\nand 980 more"), "{text}");
     }
 
     #[test]
