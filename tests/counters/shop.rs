@@ -214,6 +214,20 @@ impl Shop {
         let key = self.counter(who, feature).await;
         self.store.tally(&key).await.unwrap()
     }
+
+    /// The same once nothing is open: units are given back after the answer is sent.
+    pub(crate) async fn settled_tally(&self, who: &Subject, feature: &str) -> Tally {
+        let settled = async {
+            loop {
+                let tally = self.tally(who, feature).await;
+                if tally.open() == 0 {
+                    return tally;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.unwrap()
+    }
 }
 
 /// A handler whose units are given back.

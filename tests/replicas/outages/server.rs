@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Error, Executor, PgConnection};
 use tiergate_tests::{Durability, Network, Postgres, Redis, Saving, Shutdown, Way};
 
 use crate::engine::Kind;
@@ -175,6 +175,12 @@ enum Changes {
     Refused,
 }
 
+/// What PostgreSQL calls a deadlock.
+const DEADLOCK: &str = "40P01";
+
+/// How often a statement is tried that ends in a deadlock, after a second each.
+const MOST_TRIES: usize = 20;
+
 /// Deletes what is in every table.
 const EMPTY: &str = "
 DO $$ DECLARE every text; BEGIN
@@ -185,6 +191,16 @@ END $$";
 
 async fn execute(database: &str, statement: &'static str) {
     let mut connection = PgConnection::connect(database).await.unwrap();
-    connection.execute(statement).await.unwrap();
-    connection.close().await.unwrap();
+    for _ in 0..MOST_TRIES {
+        match connection.execute(statement).await {
+            // The tables are locked one by one, while others who use them go on.
+            Err(Error::Database(error)) if error.code().as_deref() == Some(DEADLOCK) => {}
+            outcome => {
+                outcome.unwrap();
+                connection.close().await.unwrap();
+                return;
+            }
+        }
+    }
+    panic!("the server always finds a deadlock");
 }
