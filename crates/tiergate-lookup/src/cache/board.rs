@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::entry::{Entry, Moment, Step, Want, decide};
 use super::era::{CurrentEra, Era};
 use super::flight::{Flights, Landing, Registration, Ticket};
 use super::locks::{Locked, Locks};
-use super::store::{Kept, Store};
+use super::store::Store;
 use crate::jitter::Dice;
 use crate::{Answer, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
 
@@ -47,7 +46,7 @@ struct Slot {
 
 /// What is remembered of a subject, and when it was looked up.
 pub(crate) struct Remembered {
-    entry: Arc<Kept>,
+    entry: Entry,
     era: Era,
 }
 

@@ -11,6 +11,7 @@ mod glance;
 mod locks;
 mod statistics;
 mod store;
+mod words;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -203,7 +204,7 @@ impl CachedLookup {
 
     /// The key of a tier that [`glance`](Self::glance) told of.
     #[must_use]
-    pub fn tier_key(&self, tier: TierWord) -> Option<Arc<str>> {
+    pub fn tier_key(&self, tier: TierWord) -> Option<&'static str> {
         self.shared.board.store().words().key(tier)
     }
 
