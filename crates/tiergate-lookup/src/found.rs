@@ -9,6 +9,9 @@ use tiergate_core::{Subject, Subscription};
 
 pub(crate) use terms::{Terms, as_number, as_timestamp};
 
+#[cfg(test)]
+pub(crate) use terms::tests::subscriptions;
+
 /// A subscription that was found, to be read like the [`Subscription`] itself.
 ///
 /// A cache keeps subscriptions packed. One that comes from there is unpacked when something of it is
@@ -151,5 +154,32 @@ impl Eq for Found {}
 impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_the_same_packed_as_whole(one in subscriptions()) {
+            let whole = Found::from(one.clone());
+            prop_assert_eq!(&*whole, &one);
+            prop_assert_eq!((whole.tier(), whole.version()), (&*one.tier, one.version));
+            let Some(terms) = whole.terms() else {
+                return Ok(());
+            };
+            let tier: &'static str = Box::leak(one.tier.clone());
+            let packed = Found::packed(one.subject.clone(), tier, terms);
+            prop_assert_eq!(packed.as_plain(), one.as_plain());
+            prop_assert_eq!((packed.tier(), packed.version()), (&*one.tier, one.version));
+            prop_assert_eq!(packed.terms(), Some(terms));
+            prop_assert_eq!(&packed.clone(), &whole);
+            prop_assert_eq!(&*packed.shared(), &one);
+            prop_assert_eq!(&*Arc::<Subscription>::from(packed), &one);
+        }
     }
 }

@@ -114,6 +114,7 @@ impl<S: Store, L: Locks> Board<S, L> {
     }
 
     /// What is remembered of `subject`.
+    #[inline]
     pub(crate) fn entry(&self, subject: &Subject) -> Option<Remembered> {
         let era = self.era.load();
         let entry = self.store.get(subject)?;
@@ -343,12 +344,13 @@ impl Remembered {
         &self.entry
     }
 
-    pub(crate) fn snapshot(
-        &self,
+    #[inline]
+    pub(crate) fn into_snapshot(
+        self,
         now: Duration,
         wall: impl FnOnce() -> Timestamp,
     ) -> Option<Snapshot> {
-        self.entry.snapshot(self.era, now, wall)
+        self.entry.into_snapshot(self.era, now, wall)
     }
 
     pub(crate) fn is_backing_off(&self, now: Duration) -> bool {

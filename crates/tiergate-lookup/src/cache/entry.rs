@@ -55,8 +55,8 @@ pub(crate) enum Certainty {
 /// Failures since the last answer.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
-    error: LookupError,
-    failures: u32,
+    pub(super) error: LookupError,
+    pub(super) failures: u32,
     pub(super) retry_at: Duration,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Trouble {
 #[derive(Clone, Debug)]
 pub(super) struct Reread {
     pub(super) at: Duration,
-    outcome: Result<(), LookupError>,
+    pub(super) outcome: Result<(), LookupError>,
 }
 
 /// A moment on both clocks.
@@ -154,17 +154,48 @@ impl Entry {
         now: Duration,
         wall: impl FnOnce() -> Timestamp,
     ) -> Option<Snapshot> {
+        let (age, freshness) = self.usability(era, now, wall)?;
+        let known = self.held.as_ref()?.known.clone();
+        Some(Snapshot {
+            known,
+            age,
+            freshness,
+        })
+    }
+
+    /// The same, without a copy.
+    #[inline]
+    pub(crate) fn into_snapshot(
+        self,
+        era: Era,
+        now: Duration,
+        wall: impl FnOnce() -> Timestamp,
+    ) -> Option<Snapshot> {
+        let (age, freshness) = self.usability(era, now, wall)?;
+        let known = self.held?.known;
+        Some(Snapshot {
+            known,
+            age,
+            freshness,
+        })
+    }
+
+    /// How old what is held is, and whether it is fresh, if it may be used.
+    #[inline]
+    fn usability(
+        &self,
+        era: Era,
+        now: Duration,
+        wall: impl FnOnce() -> Timestamp,
+    ) -> Option<(Duration, Freshness)> {
         let held = self.usable(now, wall)?;
         let is_fresh = now < held.fresh_until && !self.is_doubted(era);
-        Some(Snapshot {
-            known: held.known.clone(),
-            age: now.saturating_sub(held.answered_at),
-            freshness: if is_fresh {
-                Freshness::Fresh
-            } else {
-                Freshness::Stale
-            },
-        })
+        let freshness = if is_fresh {
+            Freshness::Fresh
+        } else {
+            Freshness::Stale
+        };
+        Some((now.saturating_sub(held.answered_at), freshness))
     }
 
     /// Whether a change to what is held may have been missed.

@@ -8,6 +8,8 @@ use super::glance::TierWord;
 const MOST_WORDS: usize = 1_024;
 /// How long the key of one may be that does, in bytes.
 const LONGEST_KEY: usize = 64;
+/// How many keys all caches of a process may have between them.
+const MOST_KEYS: usize = 16 * MOST_WORDS;
 /// How many keys are made room for at once.
 const CHUNK: usize = 32;
 
@@ -74,7 +76,7 @@ fn word_at(number: usize) -> Option<TierWord> {
 }
 
 /// A copy of `key` that stays until the process ends, one for all caches. `None` if there are too many,
-/// or it is too long: 64 KiB at most stay.
+/// or it is too long: a mebibyte at most stays.
 fn lasting(key: &str) -> Option<&'static str> {
     static KEYS: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
     let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,10 +84,41 @@ fn lasting(key: &str) -> Option<&'static str> {
     if let Some(known) = keys.get(key) {
         return Some(known);
     }
-    if keys.len() >= MOST_WORDS || key.len() > LONGEST_KEY {
+    if keys.len() >= MOST_KEYS || key.len() > LONGEST_KEY {
         return None;
     }
     let key: &'static str = Box::leak(key.into());
     keys.insert(key);
     Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_keeps_its_number_and_there_are_only_so_many() {
+        let words = TierWords::default();
+        let pro = words.number("pro").unwrap();
+        assert_ne!(pro, TierWord::NONE);
+        for number in 1..MOST_WORDS {
+            assert!(words.number(&number.to_string()).is_some());
+        }
+        assert_eq!(words.number("one too many"), None);
+        assert_eq!(words.number("pro"), Some(pro));
+        assert_eq!(words.key(pro), Some("pro"));
+        assert_eq!(words.key(TierWord::NONE), None);
+    }
+
+    #[test]
+    fn each_key_stands_for_itself() {
+        let words = TierWords::default();
+        let keys = (0..100).map(|number| format!("tier {number}"));
+        for key in keys {
+            let word = words.number(&key).unwrap();
+            assert_eq!(words.key(word), Some(&*key));
+        }
+        assert_eq!(words.number(&"x".repeat(65)), None);
+        assert!(words.number(&"x".repeat(64)).is_some());
+    }
 }

@@ -229,7 +229,7 @@ fn as_bytes(moment: Timestamp) -> [u8; 8] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use tiergate_core::subscription::{Override, OverrideValue};
 

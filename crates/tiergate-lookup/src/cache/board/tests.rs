@@ -140,7 +140,7 @@ impl World {
     fn holds(&self) -> String {
         let now = self.now();
         let entry = self.0.board.entry(&ada());
-        match entry.and_then(|entry| entry.snapshot(now.elapsed, || now.wall)) {
+        match entry.and_then(|entry| entry.into_snapshot(now.elapsed, || now.wall)) {
             Some(snapshot) => tier(&Resolution::Known(snapshot)),
             None => "?".to_owned(),
         }

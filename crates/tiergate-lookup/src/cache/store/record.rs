@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tiergate_core::subscription::OverrideValue;
+use tiergate_core::subscription::{Override, OverrideValue};
 use tiergate_core::{Subject, Subscription};
 
 use super::key::Key;
@@ -282,12 +282,12 @@ fn subscription_bytes(subscription: &Subscription) -> usize {
             OverrideValue::Level(word) => word.len(),
             OverrideValue::Boolean(_) | OverrideValue::Limit(_) => 0,
         };
-        size_of_val(set)
-            .saturating_add(set.feature.len())
-            .saturating_add(word)
+        set.feature.len().saturating_add(word)
     });
+    let room_for_overrides = subscription.overrides.capacity();
     [
         size_of::<Subscription>(),
+        size_of::<Override>().saturating_mul(room_for_overrides),
         subscription.id.as_ref().map_or(0, |id| id.len()),
         subscription.subject.id().len(),
         subscription.tier.len(),
@@ -302,4 +302,128 @@ fn subscription_bytes(subscription: &Subscription) -> usize {
 #[inline]
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use tiergate_core::time::Timestamp;
+
+    use super::*;
+    use crate::found::subscriptions;
+    use crate::{LookupError, LookupErrorKind};
+
+    fn times() -> impl Strategy<Value = Duration> {
+        prop_oneof![
+            Just(Duration::ZERO),
+            Just(Duration::from_nanos(u64::MAX)),
+            any::<u64>().prop_map(Duration::from_nanos),
+        ]
+    }
+
+    fn moments() -> impl Strategy<Value = Option<Timestamp>> {
+        prop::option::of(any::<i64>().prop_map(Timestamp::from_micros))
+    }
+
+    fn held() -> impl Strategy<Value = Held> {
+        let known = prop::option::of(subscriptions());
+        let when = (times(), times(), times(), moments());
+        (known, any::<bool>(), when).prop_map(|(known, is_sure, when)| {
+            let (answered_at, fresh_until, stale_until, ends_at) = when;
+            Held {
+                known: known.map_or(Known::Missing, |one| Known::Found(one.into())),
+                certainty: if is_sure {
+                    Certainty::Sure
+                } else {
+                    Certainty::Doubtful
+                },
+                answered_at,
+                fresh_until,
+                stale_until,
+                ends_at,
+            }
+        })
+    }
+
+    fn entries() -> impl Strategy<Value = Entry> {
+        let error = || LookupError::from(LookupErrorKind::TimedOut);
+        let trouble = (times(), any::<u32>()).prop_map(move |(retry_at, failures)| Trouble {
+            error: error(),
+            failures,
+            retry_at,
+        });
+        let reread = (times(), any::<bool>()).prop_map(move |(at, is_ok)| Reread {
+            at,
+            outcome: if is_ok { Ok(()) } else { Err(error()) },
+        });
+        let rare = (
+            prop::option::weighted(0.2, trouble),
+            prop::option::weighted(0.2, reread),
+            prop::option::weighted(0.2, times()),
+        );
+        (any::<u64>(), prop::option::weighted(0.9, held()), rare).prop_map(
+            |(era, held, (trouble, reread, lagged_at))| Entry {
+                era: Era::from_number(era),
+                held,
+                trouble,
+                reread,
+                lagged_at,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+        #[test]
+        fn an_entry_that_was_put_away_comes_back(mut entry in entries(), length in 1..80_usize) {
+            let subject = Subject::user("x".repeat(length));
+            if let Some(Held { known: Known::Found(found), .. }) = &mut entry.held {
+                let mut own = Subscription::clone(found);
+                own.subject = subject.clone();
+                *found = own.into();
+            }
+            let words = TierWords::default();
+            let record = Record::of(&subject, entry.clone(), &words);
+            let (numbers, beside) = record.into_parts();
+            let again = Record::from_numbers(numbers, || beside);
+            prop_assert!(again.is_of(&subject));
+            prop_assert_eq!(again.is_of(&Subject::user("y".repeat(length))), length <= 40);
+            let again = again.into_entry(&subject, &words).unwrap();
+            prop_assert_eq!(format!("{again:?}"), format!("{entry:?}"));
+        }
+    }
+
+    #[test]
+    fn what_most_say_needs_nothing_beside() {
+        let ada = Subject::user("a".repeat(36));
+        let one = Subscription::new(
+            ada.clone(),
+            "pro",
+            tiergate_core::SubscriptionStatus::Active,
+        )
+        .with_id("s".repeat(36))
+        .with_period(Timestamp::MIN, Timestamp::MAX)
+        .with_seats(u32::MAX)
+        .with_version(u64::MAX);
+        let entry = Entry {
+            era: Era::from_number(0),
+            held: Some(Held {
+                known: Known::Found(one.into()),
+                certainty: Certainty::Sure,
+                answered_at: Duration::ZERO,
+                fresh_until: Duration::ZERO,
+                stale_until: Duration::ZERO,
+                ends_at: None,
+            }),
+            trouble: None,
+            reread: None,
+            lagged_at: None,
+        };
+        assert_eq!(
+            Record::of(&ada, entry, &TierWords::default()).bytes_beside(),
+            0
+        );
+    }
 }

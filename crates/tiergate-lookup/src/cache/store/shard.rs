@@ -245,7 +245,6 @@ impl Held<'_> {
         let place = self.table.place(index)?;
         if place.uses() > 0 {
             place.make_regular();
-            place.set_uses(0);
             return None;
         }
         let entries = self.ledger.entries;
