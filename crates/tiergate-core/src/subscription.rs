@@ -137,7 +137,7 @@ impl Subscription {
     #[must_use]
     #[inline]
     pub fn as_plain(&self) -> Option<PlainSubscription<'_>> {
-        self.gives_just_its_tier().then(|| PlainSubscription {
+        self.gives_just_its_tier().then_some(PlainSubscription {
             tier: &self.tier,
             period_start: self.period_start,
             period_end: self.period_end,

@@ -68,10 +68,6 @@ impl CachedLookup {
 
     /// Makes it hold at once that `subject` has no subscription, if it is remembered or is being
     /// asked about, as [`overhear`](Self::overhear) does.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "who passes a change on need not care whether it was news"
-    )]
     pub fn overhear_missing(&self, subject: &Subject) -> Option<Pushed> {
         self.put_if_asked(subject, Known::Missing)
     }

@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn who_reads_through_a_place_never_sees_the_record_of_another() {
         loom::model(|| {
-            let places = [const { () }; 2].map(|()| Versioned::<CheckedAtomics, 1>::new());
+            let places = [1, 2].map(|_| Versioned::<CheckedAtomics, 1>::new());
             let shared = Arc::new((places, <Narrow as Atomic<u32>>::new(0)));
             let ([one, _], slot) = &*shared;
             // Who is at a place, and the record that says the same.
