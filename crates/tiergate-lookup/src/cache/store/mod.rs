@@ -41,9 +41,9 @@ const MOST_SHARDS: u64 = 64;
 /// How many entries make a part of their own worthwhile.
 const ENTRIES_A_SHARD: u64 = 1_024;
 
-/// What an entry takes of the table and of the slots, in bytes. Of the places of a table six in ten
-/// are in use at least, and of the slots eight in nine.
-const A_PLACE: u64 = (size_of::<Line>() * 10 / 6 + size_of::<Slot>() * 9 / 8) as u64;
+/// What an entry takes of the table and of the slots, in bytes. Of the places of a table nine in
+/// sixteen are in use at least, and of the slots eight in nine.
+const A_PLACE: u64 = (size_of::<Line>() * 16 / 9 + size_of::<Slot>() * 9 / 8) as u64;
 
 /// Where entries are kept. The board decides what goes in.
 pub(crate) trait Store: Send + Sync + 'static {

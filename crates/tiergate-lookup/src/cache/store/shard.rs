@@ -19,7 +19,8 @@ const LOOKS: usize = 2;
 /// A part of the store, with the lock for its changes.
 pub(super) struct Shard {
     pub(super) table: Table,
-    pub(super) slab: Slab,
+    /// Apart, so that what readers need of all tables lies close together.
+    pub(super) slab: Box<Slab>,
     ledger: Mutex<Ledger>,
 }
 
@@ -74,7 +75,7 @@ impl Shard {
     pub(super) fn new() -> Self {
         Self {
             table: Table::new(),
-            slab: Slab::new(),
+            slab: Box::new(Slab::new()),
             ledger: Mutex::default(),
         }
     }

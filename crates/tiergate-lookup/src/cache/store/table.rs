@@ -5,15 +5,16 @@ use super::place::{Berth, Line, Place, Who};
 use super::segments::{Segments, count_of};
 use crate::cache::glance::Glance;
 
-/// Into how many parts a doubling of the places is cut.
-const PARTS: usize = 4;
+/// Into how many parts a doubling of the places is cut. More would leave fewer places empty, and make the
+/// list of the parts, which each reader needs, longer.
+const PARTS: usize = 2;
 /// How far a reader looks before it leaves the rest to one who holds the lock.
 const READER_STEPS: usize = 64;
 
 /// A hash table with linear probing whose readers take no lock.
 ///
-/// It grows by a quarter or less, in segments that stay where they are, so that a reader never looks
-/// at memory that is gone. While entries are moved a reader may miss one that is there; it never finds
+/// It grows by a half and then by a third, in segments that stay where they are, so that a reader never
+/// looks at memory that is gone. While entries are moved a reader may miss one that is there; it never finds
 /// what is not.
 pub(super) struct Table {
     lines: Segments<Line, PARTS, { count_of(PARTS) }>,
