@@ -83,12 +83,10 @@ impl<'a> Gate<'a> {
                     .get(self.subject(question))
                     .expect("it is there");
                 assert_eq!(snapshot.freshness, Freshness::Fresh);
-                let Known::Found(subscription) = &snapshot.known else {
+                let Known::Found(found) = &snapshot.known else {
                     return false;
                 };
-                let tier = catalog
-                    .tier_id(&subscription.tier)
-                    .expect("the catalog has it");
+                let tier = catalog.tier_id(found.tier()).expect("the catalog has it");
                 let feature = self.handles[question.feature as usize].id();
                 catalog.grants(tier, feature).expect("both are its own")
             },

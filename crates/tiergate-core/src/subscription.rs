@@ -133,6 +133,17 @@ impl Subscription {
             && self.overrides.is_empty()
     }
 
+    /// All that decides of it, if it [gives just its tier](Self::gives_just_its_tier).
+    #[must_use]
+    #[inline]
+    pub fn as_plain(&self) -> Option<PlainSubscription<'_>> {
+        self.gives_just_its_tier().then_some(PlainSubscription {
+            tier: &self.tier,
+            period_start: self.period_start,
+            period_end: self.period_end,
+        })
+    }
+
     /// The moment after which this record by itself no longer says what its owner has: the end of
     /// a trial, or of a period that isn't renewed. A cache must not use the record beyond it while
     /// it cannot ask for a newer one.
@@ -151,6 +162,26 @@ impl Subscription {
             (one, other) => one.or(other),
         }
     }
+}
+
+/// All that decides of a subscription that
+/// [gives just its tier](Subscription::gives_just_its_tier), borrowed from wherever it is kept.
+///
+/// ```
+/// use tiergate_core::{Subject, Subscription, SubscriptionStatus};
+///
+/// let pro = Subscription::new(Subject::user("42"), "pro", SubscriptionStatus::Active);
+/// assert_eq!(pro.as_plain().map(|plain| plain.tier), Some("pro"));
+/// assert_eq!(pro.ending_with_period().as_plain(), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainSubscription<'a> {
+    /// The key of the tier.
+    pub tier: &'a str,
+    /// Where the current period starts.
+    pub period_start: Option<Timestamp>,
+    /// Where the current period ends; the next one starts there.
+    pub period_end: Option<Timestamp>,
 }
 
 /// A value that one subscription has in place of its tier's.

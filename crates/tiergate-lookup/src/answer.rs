@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tiergate_core::Subscription;
 
-use crate::LookupError;
+use crate::{Found, LookupError};
 
 /// What a [`SubscriptionLookup`](crate::SubscriptionLookup) says about a subject.
 ///
@@ -23,7 +23,7 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     /// It has this subscription.
-    Found(Arc<Subscription>),
+    Found(Found),
     /// It has none.
     Missing,
 }
@@ -31,22 +31,21 @@ pub enum Known {
 impl Known {
     /// The subscription, if there is one.
     #[must_use]
-    pub fn subscription(&self) -> Option<&Arc<Subscription>> {
+    pub fn subscription(&self) -> Option<&Found> {
         match self {
-            Self::Found(subscription) => Some(subscription),
+            Self::Found(found) => Some(found),
             Self::Missing => None,
         }
     }
 
     pub(crate) fn version(&self) -> Option<u64> {
-        self.subscription()
-            .and_then(|subscription| subscription.version)
+        self.subscription().and_then(Found::version)
     }
 }
 
 /// What is known about a subject, and since when.
 ///
-/// Cloning copies one reference-counted pointer.
+/// Cloning copies a hundred bytes or two, and allocates nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// What is known.

@@ -24,6 +24,7 @@ pub mod events;
 mod fixed;
 #[cfg(feature = "http-client")]
 mod follow;
+mod found;
 #[cfg(feature = "http-client")]
 mod http;
 mod jitter;
@@ -42,6 +43,7 @@ pub use error::{LookupError, LookupErrorKind};
 pub use fixed::{StaticLookup, StaticLookupError};
 #[cfg(feature = "http-client")]
 pub use follow::{CatalogChange, CatalogChanges, FollowError, FollowStatistics, Following};
+pub use found::Found;
 #[cfg(feature = "http-client")]
 pub use http::{
     AfterRefusal, CachedToken, HttpLookup, HttpLookupBuilder, HttpLookupError, IssuedToken,

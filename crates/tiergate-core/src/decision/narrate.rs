@@ -8,6 +8,7 @@ use super::{
 use crate::catalog::ForeignIdError;
 use crate::catalog::words::echo;
 use crate::subscription::{Override, OverrideValue, Renewal};
+use crate::time::Timestamp;
 use crate::{Catalog, Feature, FeatureId, SubscriptionStatus, TierId};
 
 /// How many overrides of one feature are told.
@@ -16,24 +17,22 @@ const MAX_OVERRIDES: usize = 8;
 pub(super) fn subscription(standing: &Standing<'_>) -> String {
     let subscription = match standing.knowledge() {
         Knowledge::Subscription(subscription) => subscription,
+        Knowledge::Plain(known) => {
+            let status = SubscriptionStatus::Active;
+            let parts = tier_and_status(known.tier, &status).into_iter();
+            let period = period(known.period_start, known.period_end);
+            return parts.chain(period).collect::<Vec<_>>().join(", ");
+        }
         Knowledge::NoSubscription => return "none".to_owned(),
         Knowledge::Unavailable => {
             return "not known, because billing could not be asked".to_owned();
         }
     };
-    let mut parts = vec![
-        format!("tier `{}`", echo(&subscription.tier)),
-        format!("status `{}`", echo(subscription.status.as_str())),
-    ];
+    let mut parts = Vec::from(tier_and_status(&subscription.tier, &subscription.status));
     if let Some(id) = &subscription.id {
         parts.push(format!("id `{}`", echo(id)));
     }
-    match (subscription.period_start, subscription.period_end) {
-        (Some(start), Some(end)) => parts.push(format!("period from {start} until {end}")),
-        (Some(start), None) => parts.push(format!("period from {start}")),
-        (None, Some(end)) => parts.push(format!("period until {end}")),
-        (None, None) => {}
-    }
+    parts.extend(period(subscription.period_start, subscription.period_end));
     if subscription.renewal == Renewal::EndsWithPeriod {
         parts.push("ends with the period".to_owned());
     }
@@ -44,6 +43,22 @@ pub(super) fn subscription(standing: &Standing<'_>) -> String {
         parts.push(format!("version {version}"));
     }
     parts.join(", ")
+}
+
+fn tier_and_status(tier: &str, status: &SubscriptionStatus) -> [String; 2] {
+    [
+        format!("tier `{}`", echo(tier)),
+        format!("status `{}`", echo(status.as_str())),
+    ]
+}
+
+fn period(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<String> {
+    match (start, end) {
+        (Some(start), Some(end)) => Some(format!("period from {start} until {end}")),
+        (Some(start), None) => Some(format!("period from {start}")),
+        (None, Some(end)) => Some(format!("period until {end}")),
+        (None, None) => None,
+    }
 }
 
 pub(super) fn effective_tier(

@@ -1,5 +1,6 @@
 use super::basis::Force;
 use super::{Basis, InactiveAccess, Policy, UnavailableAccess};
+use crate::subscription::PlainSubscription;
 use crate::time::Timestamp;
 use crate::window::BillingAnchor;
 use crate::{Catalog, Subject, Subscription, TierId};
@@ -9,6 +10,8 @@ use crate::{Catalog, Subject, Subscription, TierId};
 pub enum Knowledge<'a> {
     /// It has this one.
     Subscription(&'a Subscription),
+    /// It has one that gives just its tier, and this is all that decides of it.
+    Plain(PlainSubscription<'a>),
     /// It has none.
     NoSubscription,
     /// It could not be found out.
@@ -80,6 +83,10 @@ impl<'a> Standing<'a> {
                     (Force::Inactive, own) => (default, Basis::Inactive { own }),
                 }
             }
+            Knowledge::Plain(plain) => match catalog.tier_id(plain.tier) {
+                Some(own) => (own, Basis::Active),
+                None => (default, Basis::UnknownTier),
+            },
             Knowledge::NoSubscription => (default, Basis::NoSubscription),
             Knowledge::Unavailable => (default, Basis::Unavailable),
         };
@@ -105,12 +112,12 @@ impl<'a> Standing<'a> {
         self.knowledge
     }
 
-    /// The subscription, where there is one and it is known.
+    /// The subscription, where there is one and the whole of it is known.
     #[must_use]
     pub fn subscription(&self) -> Option<&'a Subscription> {
         match self.knowledge {
             Knowledge::Subscription(subscription) => Some(subscription),
-            Knowledge::NoSubscription | Knowledge::Unavailable => None,
+            Knowledge::Plain(_) | Knowledge::NoSubscription | Knowledge::Unavailable => None,
         }
     }
 
@@ -142,9 +149,12 @@ impl<'a> Standing<'a> {
     /// Where the months of the subject's quotas are pinned, if its subscription has a period.
     #[must_use]
     pub fn billing_anchor(&self) -> Option<BillingAnchor> {
-        let subscription = self.subscription()?;
-        let start = subscription.period_start?;
-        Some(BillingAnchor::from_period(start, subscription.period_end))
+        let (start, end) = match self.knowledge {
+            Knowledge::Subscription(known) => (known.period_start, known.period_end),
+            Knowledge::Plain(known) => (known.period_start, known.period_end),
+            Knowledge::NoSubscription | Knowledge::Unavailable => return None,
+        };
+        Some(BillingAnchor::from_period(start?, end))
     }
 
     /// Whether policy leaves the subject nothing, because its subscription is inactive.

@@ -101,6 +101,38 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
+    fn all_that_decides_of_a_plain_subscription_decides_as_the_whole(world in world::worlds()) {
+        let scene = world.build();
+        let Some(given) = &scene.subscription else {
+            return Ok(());
+        };
+        // Its tier may be one that the catalog does not name.
+        let active = SubscriptionStatus::Active;
+        let mut whole = Subscription::new(scene.subject.clone(), given.tier.clone(), active);
+        whole.period_start = given.period_start;
+        whole.period_end = given.period_end;
+        whole.seats = given.seats;
+        let plain = whole.as_plain().unwrap();
+        let [by_the_whole, by_that] =
+            [Knowledge::Subscription(&whole), Knowledge::Plain(plain)].map(|known| {
+                Standing::of(&scene.catalog, &scene.subject, known, scene.policy, scene.now)
+            });
+        prop_assert_eq!(by_that.basis(), by_the_whole.basis());
+        prop_assert_eq!(by_that.billing_anchor(), by_the_whole.billing_anchor());
+        let used = Used::units(world.used);
+        for requirement in every_requirement(&scene.catalog) {
+            let [one, other] = [by_the_whole, by_that]
+                .map(|standing| decide(&scene.catalog, &standing, &requirement, used).unwrap());
+            prop_assert_eq!(one, other);
+            if let Requirement::Units { limit, units } = requirement {
+                let [one, other] = [by_the_whole, by_that]
+                    .map(|standing| admit(&scene.catalog, &standing, limit, units).unwrap());
+                prop_assert_eq!(one, other);
+            }
+        }
+    }
+
+    #[test]
     fn a_tier_allows_whatever_a_tier_that_it_includes_allows(world in world::worlds()) {
         let scene = world.build();
         let catalog = &scene.catalog;

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::entry::{Entry, Moment, Step, Want, decide};
 use super::era::{CurrentEra, Era};
 use super::flight::{Flights, Landing, Registration, Ticket};
 use super::locks::{Locked, Locks};
-use super::store::{Kept, Store};
+use super::store::Store;
 use crate::jitter::Dice;
 use crate::{Answer, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
 
@@ -47,7 +46,7 @@ struct Slot {
 
 /// What is remembered of a subject, and when it was looked up.
 pub(crate) struct Remembered {
-    entry: Arc<Kept>,
+    entry: Entry,
     era: Era,
 }
 
@@ -115,6 +114,7 @@ impl<S: Store, L: Locks> Board<S, L> {
     }
 
     /// What is remembered of `subject`.
+    #[inline]
     pub(crate) fn entry(&self, subject: &Subject) -> Option<Remembered> {
         let era = self.era.load();
         let entry = self.store.get(subject)?;
@@ -344,12 +344,13 @@ impl Remembered {
         &self.entry
     }
 
-    pub(crate) fn snapshot(
-        &self,
+    #[inline]
+    pub(crate) fn into_snapshot(
+        self,
         now: Duration,
         wall: impl FnOnce() -> Timestamp,
     ) -> Option<Snapshot> {
-        self.entry.snapshot(self.era, now, wall)
+        self.entry.into_snapshot(self.era, now, wall)
     }
 
     pub(crate) fn is_backing_off(&self, now: Duration) -> bool {

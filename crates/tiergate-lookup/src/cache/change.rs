@@ -19,7 +19,7 @@ impl CachedLookup {
     )]
     pub fn push(&self, subscription: Arc<Subscription>) -> Pushed {
         let subject = subscription.subject.clone();
-        self.put(&subject, Known::Found(subscription))
+        self.put(&subject, Known::Found(subscription.into()))
     }
 
     /// Makes it hold at once that `subject` has no subscription.
@@ -63,15 +63,11 @@ impl CachedLookup {
     )]
     pub fn overhear(&self, subscription: Arc<Subscription>) -> Option<Pushed> {
         let subject = subscription.subject.clone();
-        self.put_if_asked(&subject, Known::Found(subscription))
+        self.put_if_asked(&subject, Known::Found(subscription.into()))
     }
 
     /// Makes it hold at once that `subject` has no subscription, if it is remembered or is being
     /// asked about, as [`overhear`](Self::overhear) does.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "who passes a change on need not care whether it was news"
-    )]
     pub fn overhear_missing(&self, subject: &Subject) -> Option<Pushed> {
         self.put_if_asked(subject, Known::Missing)
     }

@@ -8,7 +8,8 @@ use tiergate_core::time::Timestamp;
 use super::config::CacheConfig;
 use super::era::Era;
 use super::flight::Demands;
-use super::glance::{Glance, TierWord, TierWords};
+use super::glance::{Glance, TierWord};
+use super::words::TierWords;
 use crate::jitter::Dice;
 use crate::{Answer, Freshness, Known, LookupError, LookupErrorKind, Resolution, Snapshot};
 
@@ -24,23 +25,23 @@ pub(crate) struct Entry {
     /// When what it holds was asked for. If everything was forgotten since, it counts as absent; if
     /// everything was put in doubt since, as stale.
     pub(crate) era: Era,
-    held: Option<Held>,
-    trouble: Option<Trouble>,
-    reread: Option<Reread>,
+    pub(super) held: Option<Held>,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) reread: Option<Reread>,
     /// When an answer last was older than a version that was demanded before it was asked for.
-    lagged_at: Option<Duration>,
+    pub(super) lagged_at: Option<Duration>,
 }
 
 /// An answer of the source.
 #[derive(Clone, Debug)]
-struct Held {
-    known: Known,
-    certainty: Certainty,
-    answered_at: Duration,
-    fresh_until: Duration,
-    stale_until: Duration,
+pub(super) struct Held {
+    pub(super) known: Known,
+    pub(super) certainty: Certainty,
+    pub(super) answered_at: Duration,
+    pub(super) fresh_until: Duration,
+    pub(super) stale_until: Duration,
     /// The subscription's own end, if that was still to come.
-    ends_at: Option<Timestamp>,
+    pub(super) ends_at: Option<Timestamp>,
 }
 
 /// Whether something newer than what is held may be known elsewhere.
@@ -53,17 +54,17 @@ pub(crate) enum Certainty {
 
 /// Failures since the last answer.
 #[derive(Clone, Debug)]
-struct Trouble {
-    error: LookupError,
-    failures: u32,
-    retry_at: Duration,
+pub(super) struct Trouble {
+    pub(super) error: LookupError,
+    pub(super) failures: u32,
+    pub(super) retry_at: Duration,
 }
 
 /// The last look at the source before a denial.
 #[derive(Clone, Debug)]
-struct Reread {
-    at: Duration,
-    outcome: Result<(), LookupError>,
+pub(super) struct Reread {
+    pub(super) at: Duration,
+    pub(super) outcome: Result<(), LookupError>,
 }
 
 /// A moment on both clocks.
@@ -153,17 +154,48 @@ impl Entry {
         now: Duration,
         wall: impl FnOnce() -> Timestamp,
     ) -> Option<Snapshot> {
+        let (age, freshness) = self.usability(era, now, wall)?;
+        let known = self.held.as_ref()?.known.clone();
+        Some(Snapshot {
+            known,
+            age,
+            freshness,
+        })
+    }
+
+    /// The same, without a copy.
+    #[inline]
+    pub(crate) fn into_snapshot(
+        self,
+        era: Era,
+        now: Duration,
+        wall: impl FnOnce() -> Timestamp,
+    ) -> Option<Snapshot> {
+        let (age, freshness) = self.usability(era, now, wall)?;
+        let known = self.held?.known;
+        Some(Snapshot {
+            known,
+            age,
+            freshness,
+        })
+    }
+
+    /// How old what is held is, and whether it is fresh, if it may be used.
+    #[inline]
+    fn usability(
+        &self,
+        era: Era,
+        now: Duration,
+        wall: impl FnOnce() -> Timestamp,
+    ) -> Option<(Duration, Freshness)> {
         let held = self.usable(now, wall)?;
         let is_fresh = now < held.fresh_until && !self.is_doubted(era);
-        Some(Snapshot {
-            known: held.known.clone(),
-            age: now.saturating_sub(held.answered_at),
-            freshness: if is_fresh {
-                Freshness::Fresh
-            } else {
-                Freshness::Stale
-            },
-        })
+        let freshness = if is_fresh {
+            Freshness::Fresh
+        } else {
+            Freshness::Stale
+        };
+        Some((now.saturating_sub(held.answered_at), freshness))
     }
 
     /// Whether a change to what is held may have been missed.
@@ -196,10 +228,7 @@ impl Entry {
         let tier = match &held.known {
             _ if held.certainty == Certainty::Doubtful => None,
             Known::Missing => Some(TierWord::NONE),
-            Known::Found(subscription) if subscription.gives_just_its_tier() => {
-                words.number(&subscription.tier)
-            }
-            Known::Found(_) => None,
+            Known::Found(found) => found.as_plain().and_then(|plain| words.number(plain.tier)),
         };
         tier.map_or(Glance::NOTHING, |tier| {
             Glance::new(tier, self.era, held.fresh_until)
@@ -214,32 +243,16 @@ impl Entry {
         }
     }
 
-    /// Whether nothing of it is needed any more.
-    pub(crate) fn is_over(&self, now: Duration) -> bool {
+    /// Whether nothing is needed any more of what was to be remembered until these moments.
+    pub(super) fn are_over(moments: [Option<Duration>; 4], now: Duration) -> bool {
         let is_past = |moment: Duration| now >= moment.saturating_add(LINGER);
-        let held = self.held.as_ref().map(|held| held.stale_until);
-        let trouble = self.trouble.as_ref().map(|trouble| trouble.retry_at);
-        let reread = self.reread.as_ref().map(|reread| reread.at);
-        [held, trouble, reread, self.lagged_at]
-            .into_iter()
-            .flatten()
-            .all(is_past)
-    }
-
-    /// Roughly how many bytes it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        let subscription = self
-            .held
-            .as_ref()
-            .and_then(|held| held.known.subscription())
-            .map_or(0, |subscription| subscription_bytes(subscription));
-        size_of::<Self>().saturating_add(subscription)
+        moments.into_iter().flatten().all(is_past)
     }
 
     fn confirmed(&self, now: Duration, config: &CacheConfig) -> bool {
-        self.reread.as_ref().is_some_and(|reread| {
-            reread.outcome.is_ok() && now < reread.at.saturating_add(config.confirm_interval())
-        })
+        self.reread
+            .as_ref()
+            .is_some_and(|reread| reread.outcome.is_ok() && reread.is_recent(now, config))
     }
 
     /// Why the source is not to be asked now, if it is not.
@@ -282,9 +295,11 @@ impl Entry {
             era,
             held: Some(Held::new(known, now, config, dice)),
             trouble: None,
-            // Something newer than the last re-read is known, whatever came of that.
+            // Something newer than the last re-read is known, whatever came of that. One that nobody
+            // rests on any more is not worth its memory.
             reread: previous
                 .and_then(|previous| previous.reread.as_ref())
+                .filter(|reread| reread.is_recent(now.elapsed, config))
                 .map(|reread| Reread {
                     at: reread.at,
                     outcome: Ok(()),
@@ -328,9 +343,9 @@ impl Entry {
     fn order(&self, subscription: &Subscription, now: Moment) -> Option<Ordering> {
         let held = self.usable(now.elapsed, || now.wall)?;
         let held = held.known.subscription()?;
+        let (version, offered) = (held.version()?, subscription.version?);
         let same_record = held.id.is_some() && held.id == subscription.id;
-        let (held, offered) = (held.version?, subscription.version?);
-        same_record.then(|| offered.cmp(&held))
+        same_record.then(|| offered.cmp(&version))
     }
 
     /// The entry after a flight, and what those who waited for it are told.
@@ -349,7 +364,7 @@ impl Entry {
             {
                 Err(LookupError::new(LookupErrorKind::NotFresh))
             }
-            Answer::Found(subscription) => Ok(Known::Found(subscription)),
+            Answer::Found(subscription) => Ok(Known::Found(subscription.into())),
             Answer::Missing => Ok(Known::Missing),
             Answer::Failed(error) => Err(error),
         };
@@ -425,6 +440,12 @@ impl Entry {
     }
 }
 
+impl Reread {
+    fn is_recent(&self, now: Duration, config: &CacheConfig) -> bool {
+        now < self.at.saturating_add(config.confirm_interval())
+    }
+}
+
 impl Held {
     fn new(known: Known, now: Moment, config: &CacheConfig, dice: Dice) -> Self {
         let after = |age| now.elapsed.saturating_add(age);
@@ -468,26 +489,4 @@ impl Snapshot {
             freshness: Freshness::Fresh,
         }
     }
-}
-
-fn subscription_bytes(subscription: &Subscription) -> usize {
-    let overrides = subscription.overrides.iter().map(|value| {
-        let word = match &value.value {
-            tiergate_core::subscription::OverrideValue::Level(word) => word.len(),
-            _ => 0,
-        };
-        size_of_val(value)
-            .saturating_add(value.feature.len())
-            .saturating_add(word)
-    });
-    [
-        size_of::<Subscription>(),
-        subscription.id.as_ref().map_or(0, |id| id.len()),
-        subscription.subject.id().len(),
-        subscription.tier.len(),
-        subscription.status.as_str().len(),
-    ]
-    .into_iter()
-    .chain(overrides)
-    .fold(0, usize::saturating_add)
 }

@@ -21,6 +21,18 @@ impl Era {
         self.clearing() >= other.clearing()
     }
 
+    /// As a number, to be kept.
+    #[inline]
+    pub(crate) fn as_number(self) -> u64 {
+        self.0
+    }
+
+    /// The era that was kept as that number.
+    #[inline]
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
     /// How often either happened, with the numbers beginning anew after 2^32.
     #[inline]
     pub(crate) fn changes(self) -> u32 {

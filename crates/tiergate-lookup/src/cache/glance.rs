@@ -1,4 +1,3 @@
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::era::Era;
@@ -20,6 +19,12 @@ impl TierWord {
     pub fn number(self) -> u16 {
         self.0
     }
+
+    /// The word of a number that was given out.
+    #[inline]
+    pub(super) fn from_number(number: u16) -> Self {
+        Self(number)
+    }
 }
 
 /// What can be told of an entry without reading it, in two numbers: which tier, for as long as nothing
@@ -29,6 +34,7 @@ pub(super) struct Glance {
     /// The tier in the second sixteen bits, the changes of the era in the upper half.
     head: u64,
     /// By the monotonic clock, as [`moment`] has it. What is fresh until the beginning is never fresh.
+    /// The lowest [`SPARE`] bits are nothing.
     fresh_until: u64,
 }
 
@@ -65,60 +71,19 @@ impl Glance {
     }
 }
 
-/// A time in one number that is ordered as the time is, made without dividing: seconds above,
-/// nanoseconds below. Nothing lasts for 2^32 seconds.
+/// How many bits of a moment are nothing, so that something else can be kept there.
+pub(super) const SPARE: u32 = 24;
+
+/// A time in one number that is ordered as the time is, made without dividing: seconds above, and below
+/// the upper eight of the thirty bits of the nanoseconds, which are steps of some four milliseconds.
+/// Nothing lasts for 2^32 seconds.
+///
+/// Both times that are compared are cut off in this way, so that nothing is fresh for longer than it is
+/// said to be.
 #[inline]
 fn moment(time: Duration) -> u64 {
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    u64::from(seconds) << 32 | u64::from(time.subsec_nanos())
-}
-
-/// How many tiers get a number. A service that makes up tiers as it goes gets the rest answered the
-/// longer way.
-const MOST_WORDS: usize = 1_024;
-
-/// The keys of tiers, and their numbers.
-#[derive(Debug, Default)]
-pub(super) struct TierWords {
-    keys: RwLock<Vec<Arc<str>>>,
-}
-
-impl TierWords {
-    /// The number of `key`. `None` if there are too many.
-    pub(super) fn number(&self, key: &str) -> Option<TierWord> {
-        let known = find(
-            &self.keys.read().unwrap_or_else(PoisonError::into_inner),
-            key,
-        );
-        if known.is_some() {
-            return known;
-        }
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(word) = find(&keys, key) {
-            return Some(word);
-        }
-        if keys.len() >= MOST_WORDS {
-            return None;
-        }
-        keys.push(key.into());
-        word_at(keys.len())
-    }
-
-    /// The key of a number that was given out.
-    pub(super) fn key(&self, word: TierWord) -> Option<Arc<str>> {
-        let index = usize::from(word.0).checked_sub(1)?;
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(index).cloned()
-    }
-}
-
-fn find(keys: &[Arc<str>], key: &str) -> Option<TierWord> {
-    let index = keys.iter().position(|known| **known == *key)?;
-    word_at(index.checked_add(1)?)
-}
-
-fn word_at(number: usize) -> Option<TierWord> {
-    u16::try_from(number).ok().map(TierWord)
+    u64::from(seconds) << 32 | u64::from(time.subsec_nanos()) >> 22 << SPARE
 }
 
 #[cfg(test)]
@@ -134,6 +99,12 @@ mod tests {
         let just_before = second - Duration::from_nanos(1);
         assert_eq!(glance.tier(first, just_before), Some(TierWord(7)));
         assert_eq!(glance.tier(first, second), None);
+        let between = Glance::new(TierWord(7), first, second + Duration::from_millis(9));
+        for millis in 1_000..1_020 {
+            let is_told = between.tier(first, Duration::from_millis(millis)).is_some();
+            assert!(!is_told || millis < 1_009, "{millis}");
+            assert!(is_told || millis >= 1_004, "{millis}");
+        }
         era.doubt();
         assert_eq!(glance.tier(era.load(), just_before), None);
         let again = Glance::new(TierWord(7), era.load(), second);
@@ -141,19 +112,5 @@ mod tests {
         era.clear();
         assert_eq!(again.tier(era.load(), just_before), None);
         assert_eq!(Glance::NOTHING.tier(first, Duration::ZERO), None);
-    }
-
-    #[test]
-    fn a_tier_keeps_its_number_and_there_are_only_so_many() {
-        let words = TierWords::default();
-        let pro = words.number("pro").unwrap();
-        assert_ne!(pro, TierWord::NONE);
-        for number in 1..MOST_WORDS {
-            assert!(words.number(&number.to_string()).is_some());
-        }
-        assert_eq!(words.number("one too many"), None);
-        assert_eq!(words.number("pro"), Some(pro));
-        assert_eq!(words.key(pro).as_deref(), Some("pro"));
-        assert_eq!(words.key(TierWord::NONE), None);
     }
 }

@@ -11,6 +11,7 @@ mod glance;
 mod locks;
 mod statistics;
 mod store;
+mod words;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -133,15 +134,16 @@ impl CachedLookup {
     /// The background refresh needs a tokio runtime around the caller; without one, the stale
     /// answer is served all the same and nothing is fetched.
     ///
-    /// An answer waits for no lock and makes no copy but of a reference-counted pointer. Only where
-    /// nothing is found, or the place of the entry is just being moved, is a lock of a few
-    /// instructions taken to be sure.
+    /// An answer waits for no lock and allocates nothing; what was found is unpacked when it is read,
+    /// which does (see [`Found`](crate::Found)). Only where nothing is found, or the place of the entry
+    /// is just being moved, is a lock of a few instructions taken to be sure.
     #[must_use]
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
         let entry = shared.board.entry(subject)?;
         let now = shared.clock.elapsed();
-        let snapshot = entry.snapshot(now, || shared.clock.now())?;
+        let is_backing_off = entry.is_backing_off(now);
+        let snapshot = entry.into_snapshot(now, || shared.clock.now())?;
         match snapshot.freshness {
             Freshness::Fresh => {
                 shared.counters.fresh_hits.increment();
@@ -150,7 +152,7 @@ impl CachedLookup {
             Freshness::Stale => {
                 shared.counters.stale_hits.increment();
                 events::served_stale(snapshot.age);
-                if !entry.is_backing_off(now) {
+                if !is_backing_off {
                     self.refresh(subject);
                 }
             }
@@ -203,7 +205,7 @@ impl CachedLookup {
 
     /// The key of a tier that [`glance`](Self::glance) told of.
     #[must_use]
-    pub fn tier_key(&self, tier: TierWord) -> Option<Arc<str>> {
+    pub fn tier_key(&self, tier: TierWord) -> Option<&'static str> {
         self.shared.board.store().words().key(tier)
     }
 

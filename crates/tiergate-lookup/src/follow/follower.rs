@@ -191,7 +191,7 @@ impl Follower {
 
     fn changed(&self, subject: &Subject, known: Known) -> Outcome {
         let pushed = match known {
-            Known::Found(subscription) => self.cache.overhear(subscription),
+            Known::Found(found) => self.cache.overhear(found.into()),
             Known::Missing => self.cache.overhear_missing(subject),
         };
         match pushed {

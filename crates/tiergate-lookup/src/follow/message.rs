@@ -74,7 +74,7 @@ fn change(data: &str) -> Result<Message, WireError> {
         Some(record) => wire::from_value(record).map(|mut record: Subscription| {
             let version = fields.get("version").and_then(Value::as_u64);
             record.version = record.version.or(version);
-            Known::Found(Arc::new(record))
+            Known::Found(record.into())
         }),
     };
     Ok(match read {
@@ -146,7 +146,7 @@ mod tests {
             (data(r#","version":"x""#, &record), record),
         ];
         for (data, expected) in table {
-            let expected = Message::Changed(ada(), Known::Found(Arc::new(expected)));
+            let expected = Message::Changed(ada(), Known::Found(expected.into()));
             assert_eq!(read("subscription", &data), expected, "{data}");
         }
         let ended = r#"{"subject":{"organizationId":"acme","userId":null},"version":8,"subscription":null}"#;

@@ -107,7 +107,7 @@ impl TierGate {
         requirement: &Requirement,
     ) -> Result<Explanation, CheckError> {
         let inquiry = self.ask_about(subject).await;
-        let standing = self.standing(&inquiry);
+        let standing = self.standing_in_full(&inquiry);
         let used = self.used(&inquiry, &standing, requirement).await?;
         let explanation = explain(&inquiry.catalog, &standing, requirement, used)?;
         Ok(explanation.after([

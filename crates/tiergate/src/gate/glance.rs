@@ -108,7 +108,7 @@ impl TierGate {
             Some(catalog.default_tier())
         } else {
             let key = self.inner.lookup.tier_key(word);
-            key.and_then(|key| catalog.tier_id(&key))
+            key.and_then(|key| catalog.tier_id(key))
         };
         // What is not the catalog's is a mistake, and told by the longer way.
         let is_allowed = tier.is_some_and(|tier| gives(&catalog, tier).unwrap_or(false));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tiergate_core::decision::{Basis, Knowledge, Standing, UnavailableAccess};
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Catalog, Denial, DenialKind, Subject};
-use tiergate_lookup::{Known, LookupError, Resolution};
+use tiergate_lookup::{Found, Known, LookupError, Resolution};
 
 use super::TierGate;
 use crate::request::{Access, Tally};
@@ -77,21 +77,31 @@ impl TierGate {
         }
     }
 
-    /// Where the subject of an inquiry stands.
+    /// Where the subject of an inquiry stands. Of a subscription that gives just its tier, no more is
+    /// read than decides.
     pub(crate) fn standing<'a>(&self, inquiry: &'a Inquiry) -> Standing<'a> {
+        self.standing_by(inquiry, what_decides(&inquiry.resolution))
+    }
+
+    /// The same, for telling all that is known of the subscription.
+    pub(super) fn standing_in_full<'a>(&self, inquiry: &'a Inquiry) -> Standing<'a> {
+        self.standing_by(inquiry, knowledge(&inquiry.resolution))
+    }
+
+    fn standing_by<'a>(&self, inquiry: &'a Inquiry, known: Knowledge<'a>) -> Standing<'a> {
         let mut policy = self.inner.policy;
         policy.unavailable = inquiry.unavailable;
         let standing = Standing::of(
             &inquiry.catalog,
             &inquiry.subject,
-            knowledge(&inquiry.resolution),
+            known,
             policy,
             inquiry.now,
         );
         if standing.basis() == Basis::UnknownTier
-            && let Some(subscription) = standing.subscription()
+            && let Some(found) = found_in(&inquiry.resolution)
         {
-            self.inner.observer.unknown_tier(&subscription.tier);
+            self.inner.observer.unknown_tier(found.tier());
         }
         standing
     }
@@ -154,12 +164,23 @@ fn retry_after(error: &LookupError) -> Duration {
     error.retry_after().unwrap_or(RETRY_UNAVAILABLE)
 }
 
+fn what_decides(resolution: &Resolution) -> Knowledge<'_> {
+    match found_in(resolution).and_then(Found::as_plain) {
+        Some(plain) => Knowledge::Plain(plain),
+        None => knowledge(resolution),
+    }
+}
+
 fn knowledge(resolution: &Resolution) -> Knowledge<'_> {
     match resolution {
         Resolution::Known(snapshot) => match &snapshot.known {
-            Known::Found(subscription) => Knowledge::Subscription(subscription),
+            Known::Found(found) => Knowledge::Subscription(found),
             Known::Missing => Knowledge::NoSubscription,
         },
         Resolution::Failed(_) => Knowledge::Unavailable,
     }
+}
+
+fn found_in(resolution: &Resolution) -> Option<&Found> {
+    resolution.snapshot()?.known.subscription()
 }

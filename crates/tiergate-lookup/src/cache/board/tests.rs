@@ -39,10 +39,10 @@ impl<T: Send> Locked<T> for CheckedMutex<T> {
 
 /// A store whose every use is a point at which another thread may go on.
 #[derive(Default)]
-struct CheckedStore(Mutex<HashMap<Subject, Arc<Kept>>>);
+struct CheckedStore(Mutex<HashMap<Subject, Entry>>);
 
 impl Store for CheckedStore {
-    fn get(&self, subject: &Subject) -> Option<Arc<Kept>> {
+    fn get(&self, subject: &Subject) -> Option<Entry> {
         self.0.lock().unwrap().get(subject).cloned()
     }
 
@@ -51,8 +51,7 @@ impl Store for CheckedStore {
     }
 
     fn put(&self, subject: &Subject, entry: Entry, _now: Duration) {
-        let kept = Arc::new(Kept::new(subject, entry));
-        self.0.lock().unwrap().insert(subject.clone(), kept);
+        self.0.lock().unwrap().insert(subject.clone(), entry);
     }
 
     fn remove(&self, subject: &Subject) {
@@ -141,21 +140,21 @@ impl World {
     fn holds(&self) -> String {
         let now = self.now();
         let entry = self.0.board.entry(&ada());
-        match entry.and_then(|entry| entry.snapshot(now.elapsed, || now.wall)) {
+        match entry.and_then(|entry| entry.into_snapshot(now.elapsed, || now.wall)) {
             Some(snapshot) => tier(&Resolution::Known(snapshot)),
             None => "?".to_owned(),
         }
     }
 
     fn push(&self, subscription: Subscription) {
-        let known = Known::Found(Arc::new(subscription));
+        let known = Known::Found(subscription.into());
         self.0
             .board
             .push(&ada(), known, self.now(), Dice::showing(0.5));
     }
 
     fn overhear(&self, subscription: Subscription) {
-        let known = Known::Found(Arc::new(subscription));
+        let known = Known::Found(subscription.into());
         self.0
             .board
             .overhear(&ada(), known, self.now(), Dice::showing(0.5));

@@ -1,21 +1,24 @@
 //! Where entries are kept: within bounds, and read without a lock.
 //!
-//! Every subject has a place in a table of one line of a processor's cache each, which holds the id and
-//! what can be told at a glance, and beside it a pointer to the entry. Readers take no lock and write
-//! nothing that others read, but that a place was used; changes are made under the lock of a shard.
+//! Every subject has a place in a table of one line of a processor's cache each, which holds the id,
+//! what can be told at a glance, and the number of a slot in which the rest lies packed. Readers take no
+//! lock and write nothing that others read, but that a place was used; changes are made under the lock
+//! of a shard.
 
 mod atomics;
 mod key;
+mod newcomers;
 mod place;
+mod record;
+mod segments;
 mod shard;
+mod slab;
 mod table;
 #[cfg(test)]
 mod tests;
 mod versioned;
 
 use std::fmt;
-use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -23,11 +26,13 @@ use tiergate_core::Subject;
 
 use super::config::CacheConfig;
 use super::entry::Entry;
-use super::glance::{Glance, TierWords};
+use super::glance::Glance;
+use super::words::TierWords;
 use key::Key;
-use place::{Line, Place, note_use};
-use shard::{Held, Shard};
-use table::Arrival;
+use place::{Line, note_use};
+use record::Record;
+use shard::{Guest, Held, Removed, Shard};
+use slab::Slot;
 
 type Hasher = foldhash::fast::RandomState;
 
@@ -36,57 +41,19 @@ const MOST_SHARDS: u64 = 64;
 /// How many entries make a part of their own worthwhile.
 const ENTRIES_A_SHARD: u64 = 1_024;
 
+/// What an entry takes of the table and of the slots, in bytes. Of the places of a table nine in
+/// sixteen are in use at least, and of the slots eight in nine.
+const A_PLACE: u64 = (size_of::<Line>() * 16 / 9 + size_of::<Slot>() * 9 / 8) as u64;
+
 /// Where entries are kept. The board decides what goes in.
 pub(crate) trait Store: Send + Sync + 'static {
-    fn get(&self, subject: &Subject) -> Option<Arc<Kept>>;
+    fn get(&self, subject: &Subject) -> Option<Entry>;
     /// Whether there is something, without counting as a use.
     fn contains(&self, subject: &Subject) -> bool;
     fn put(&self, subject: &Subject, entry: Entry, now: Duration);
     fn remove(&self, subject: &Subject);
     /// Gives the memory back, sooner or later. The board no longer counts on what is there.
     fn remove_all(&self);
-}
-
-/// An entry in the store.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) entry: Entry,
-    /// Whose it is, where that is too long for the table.
-    subject: Option<Box<Subject>>,
-}
-
-impl Kept {
-    pub(crate) fn new(subject: &Subject, entry: Entry) -> Self {
-        Self {
-            entry,
-            subject: Key::is_long(subject).then(|| Box::new(subject.clone())),
-        }
-    }
-
-    fn is_of(&self, subject: &Subject) -> bool {
-        self.subject.as_ref().is_none_or(|own| **own == *subject)
-    }
-
-    /// Roughly how many bytes it takes, its place included.
-    fn bytes(&self) -> u64 {
-        let long = self
-            .subject
-            .as_ref()
-            .map_or(0, |subject| subject.id().len());
-        let place = size_of::<Line>() + size_of::<usize>();
-        let counts = 2 * size_of::<usize>();
-        [self.entry.bytes(), long, place, counts]
-            .into_iter()
-            .fold(0, |sum: u64, bytes| sum.saturating_add(bytes as u64))
-    }
-}
-
-impl Deref for Kept {
-    type Target = Entry;
-
-    fn deref(&self) -> &Entry {
-        &self.entry
-    }
 }
 
 /// Entries within a bound of number and bytes. A flood of subjects that come once does not drive out
@@ -143,7 +110,7 @@ impl BoundedStore {
         let key = Key::of(subject, &self.hasher);
         let hash = key.hash(&self.hasher);
         let shard = self.shard(hash)?;
-        let look = |line, _, glance| Some((line, glance));
+        let look = |line, glance, _| Some((line, glance));
         let (line, glance): (&Line, _) = shard.table.look(&key, hash, look)?;
         let judged = judge(glance)?;
         note_use(line);
@@ -157,32 +124,46 @@ impl BoundedStore {
         self.shards.get(usize::try_from(index).unwrap_or(0))
     }
 
-    fn find<R>(&self, subject: &Subject, found: impl Fn(Place<'_>) -> R) -> Option<R> {
+    /// The record of `subject`, and the place that it belongs to.
+    #[inline]
+    fn find(&self, subject: &Subject) -> Option<(&Line, Record)> {
         let key = Key::of(subject, &self.hasher);
         let hash = key.hash(&self.hasher);
         let shard = self.shard(hash)?;
-        let quick = shard.table.look(&key, hash, |_, index, _| {
-            let place = shard.table.place(index)?;
-            let kept = place.kept.load();
-            let is_sought = kept.as_ref().is_some_and(|kept| kept.is_of(subject));
-            is_sought.then(|| found(place))
+        let quick = shard.table.look(&key, hash, |line, _, berth| {
+            let record = shard.slab.get(berth.slot)?.load();
+            Some((line, record))
         });
-        if quick.is_some() {
-            return quick;
+        match quick {
+            Some((line, record)) if record.is_of(subject) => Some((line, record)),
+            _ => self.find_surely(shard, subject, &key, hash),
         }
-        // Somebody may be moving it.
+    }
+
+    /// The same, where somebody may be moving it, or who has the same key is in the way.
+    #[cold]
+    fn find_surely<'a>(
+        &'a self,
+        shard: &'a Shard,
+        subject: &Subject,
+        key: &Key,
+        hash: u64,
+    ) -> Option<(&'a Line, Record)> {
         let held = shard.hold(&self.hasher);
-        let index = held.find(subject, &key, hash)?;
-        held.table.place(index).map(found)
+        let index = held.find(subject, key, hash)?;
+        let place = shard.table.place(index)?;
+        let slot = shard.slab.get(place.berth().slot)?;
+        Some((place.line, slot.load()))
+    }
+
+    fn fits(&self, bytes: u64) -> bool {
+        let taken = self.bytes.load(Ordering::Relaxed);
+        taken.saturating_add(bytes) <= self.max_bytes
     }
 
     /// Makes room for one more entry of that many bytes, if need be at the cost of other parts.
     fn make_room(&self, held: &mut Held<'_>, bytes: u64) {
-        let is_over = || {
-            let (entries, taken) = (self.len(), self.bytes.load(Ordering::Relaxed));
-            entries >= self.max_entries || taken.saturating_add(bytes) > self.max_bytes
-        };
-        while is_over() {
+        while self.len() >= self.max_entries || !self.fits(bytes) {
             let evicted = held.evict().or_else(|| {
                 let mut others = self.shards.iter();
                 others.find_map(|shard| shard.try_hold(&self.hasher)?.evict())
@@ -195,9 +176,10 @@ impl BoundedStore {
         }
     }
 
-    fn subtract(&self, kept: &Kept) {
+    fn subtract(&self, removed: &Removed) {
+        let bytes = A_PLACE.saturating_add(removed.bytes_beside);
         self.entries.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(kept.bytes(), Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     #[cfg(test)]
@@ -207,15 +189,15 @@ impl BoundedStore {
 }
 
 impl Store for BoundedStore {
-    fn get(&self, subject: &Subject) -> Option<Arc<Kept>> {
-        self.find(subject, |place| {
-            note_use(place.line);
-            place.kept.load_full()
-        })?
+    #[inline]
+    fn get(&self, subject: &Subject) -> Option<Entry> {
+        let (line, record) = self.find(subject)?;
+        note_use(line);
+        record.into_entry(subject, &self.words)
     }
 
     fn contains(&self, subject: &Subject) -> bool {
-        self.find(subject, |_| ()).is_some()
+        self.find(subject).is_some()
     }
 
     fn put(&self, subject: &Subject, entry: Entry, now: Duration) {
@@ -226,8 +208,9 @@ impl Store for BoundedStore {
         } else {
             entry.glance(&self.words)
         };
-        let kept = Arc::new(Kept::new(subject, entry));
-        let bytes = kept.bytes();
+        let record = Record::of(subject, entry, &self.words);
+        let beside = record.bytes_beside();
+        let bytes = A_PLACE.saturating_add(beside);
         let Some(shard) = self.shard(hash) else {
             return;
         };
@@ -236,27 +219,36 @@ impl Store for BoundedStore {
             self.subtract(&over);
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
-        // A use of the entry before is one of this one: it is about the same subject.
-        let mut uses = 0;
+        // What was known of how often the subject comes holds for the new entry too.
+        let mut before = None;
         if let Some(index) = held.find(subject, &key, hash) {
-            uses = held.table.place(index).map_or(0, |place| place.uses());
-            if let Some(before) = held.remove(index) {
-                self.subtract(&before);
+            let less = held.bytes_beside(index);
+            if self.fits(beside.saturating_sub(less)) {
+                held.replace(index, &key, glance, record);
+                self.bytes.fetch_add(beside, Ordering::Relaxed);
+                self.bytes.fetch_sub(less, Ordering::Relaxed);
+                return;
+            }
+            if let Some((removed, familiar)) = held.remove(index) {
+                self.subtract(&removed);
+                before = Some(familiar);
             }
         }
         if bytes > self.max_bytes {
             return;
         }
         self.make_room(&mut held, bytes);
-        self.entries.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        held.insert(Arrival {
+        let guest = Guest {
             key,
             hash,
             glance,
-            uses,
-            kept,
-        });
+            record,
+            before,
+        };
+        if held.insert(guest).is_ok() {
+            self.entries.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     fn remove(&self, subject: &Subject) {
@@ -267,7 +259,7 @@ impl Store for BoundedStore {
         };
         let mut held = shard.hold(&self.hasher);
         if let Some(index) = held.find(subject, &key, hash)
-            && let Some(removed) = held.remove(index)
+            && let Some((removed, _)) = held.remove(index)
         {
             self.subtract(&removed);
         }

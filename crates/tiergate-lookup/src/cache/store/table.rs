@@ -1,44 +1,34 @@
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arc_swap::ArcSwapOption;
-
-use super::Kept;
 use super::key::Key;
-use super::place::{Line, Place, Who};
+use super::place::{Berth, Line, Place, Who};
+use super::segments::{Segments, count_of};
 use crate::cache::glance::Glance;
 
-/// How many places a table starts with. A power of two.
-const FIRST: usize = 16;
-/// How many segments a table may have. Two double it.
-const SEGMENTS: usize = 64;
+/// Into how many parts a doubling of the places is cut. More would leave fewer places empty, and make the
+/// list of the parts, which each reader needs, longer.
+const PARTS: usize = 2;
 /// How far a reader looks before it leaves the rest to one who holds the lock.
 const READER_STEPS: usize = 64;
 
 /// A hash table with linear probing whose readers take no lock.
 ///
-/// It grows by half and then by a third, in segments that stay where they are, so that a reader
-/// never looks at memory that is gone. While entries are moved a reader may miss one that is there; it
-/// never finds what is not.
+/// It grows by a half and then by a third, in segments that stay where they are, so that a reader never
+/// looks at memory that is gone. While entries are moved a reader may miss one that is there; it never finds
+/// what is not.
 pub(super) struct Table {
-    segments: [OnceLock<Segment>; SEGMENTS],
+    lines: Segments<Line, PARTS, { count_of(PARTS) }>,
     /// How many places are in use, whether anybody is there or not.
     capacity: AtomicUsize,
 }
 
-struct Segment {
-    lines: Box<[Line]>,
-    kept: Box<[ArcSwapOption<Kept>]>,
-}
-
-/// Somebody who comes in.
+/// Somebody who comes in, or moves.
 pub(super) struct Arrival {
     pub(super) key: Key,
     pub(super) hash: u64,
     pub(super) glance: Glance,
+    pub(super) berth: Berth,
     pub(super) uses: u32,
-    pub(super) kept: Arc<Kept>,
 }
 
 /// The index of a place.
@@ -47,7 +37,7 @@ pub(super) type Index = usize;
 impl Table {
     pub(super) fn new() -> Self {
         Self {
-            segments: std::array::from_fn(|_| OnceLock::new()),
+            lines: Segments::new(),
             capacity: AtomicUsize::new(0),
         }
     }
@@ -60,12 +50,8 @@ impl Table {
     /// The place at `index`, which is below the capacity.
     #[inline]
     pub(super) fn place(&self, index: Index) -> Option<Place<'_>> {
-        let (segment, offset) = segment_of(index);
-        let segment = self.segments.get(segment)?.get()?;
-        Some(Place {
-            line: segment.lines.get(offset)?,
-            kept: segment.kept.get(offset)?,
-        })
+        let line = self.lines.get(index)?;
+        Some(Place { line })
     }
 
     /// Reads of whoever has `key`, without a lock. `None` is not certain.
@@ -74,16 +60,14 @@ impl Table {
         &'t self,
         key: &Key,
         hash: u64,
-        read: impl Fn(&'t Line, Index, Glance) -> Option<R>,
+        read: impl Fn(&'t Line, Glance, Berth) -> Option<R>,
     ) -> Option<R> {
         let capacity = self.capacity();
         let mut index = home(hash, capacity);
         let mut seen = 0;
         loop {
-            let (segment, offset) = segment_of(index);
-            // Those of one segment lie one after the other.
-            for line in self.segments.get(segment)?.get()?.lines.get(offset..)? {
-                match Place::look(line, key, |glance| read(line, index, glance))? {
+            for line in self.lines.from(index)? {
+                match Place::look(line, key, |glance, berth| read(line, glance, berth))? {
                     Who::Found(found) => return found,
                     Who::Nobody => return None,
                     Who::SomebodyElse => index += 1,
@@ -99,18 +83,14 @@ impl Table {
         }
     }
 
-    /// Where `is_sought` is. For whoever holds the lock, as everything below.
-    pub(super) fn find(
-        &self,
-        key: &Key,
-        hash: u64,
-        is_sought: impl Fn(Place<'_>) -> bool,
-    ) -> Option<Index> {
+    /// Where the first of those is, from where they would be if nobody were in the way, who are sought.
+    /// For whoever holds the lock, as everything below.
+    pub(super) fn find(&self, hash: u64, is_sought: impl Fn(Place<'_>) -> bool) -> Option<Index> {
         let capacity = self.capacity();
         let mut index = home(hash, capacity);
         for _ in 0..capacity {
-            let place = self.place(index)?;
-            if place.key()? == *key && is_sought(place) {
+            let place = self.place(index).filter(Place::is_taken)?;
+            if is_sought(place) {
                 return Some(index);
             }
             index = next(index, capacity);
@@ -118,16 +98,17 @@ impl Table {
         None
     }
 
-    /// Adds somebody who is not there. There must be room.
-    pub(super) fn insert(&self, arrival: Arrival) {
+    /// Adds somebody who is not there, with what `meanwhile` changes of their record. There must be
+    /// room.
+    pub(super) fn insert(&self, arrival: &Arrival, meanwhile: impl FnOnce()) {
         let capacity = self.capacity();
         let mut index = home(arrival.hash, capacity);
         for _ in 0..capacity {
             let Some(place) = self.place(index) else {
                 return;
             };
-            if place.key().is_none() {
-                place.fill(&arrival.key, arrival.glance, arrival.kept);
+            if !place.is_taken() {
+                place.fill(&arrival.key, arrival.glance, arrival.berth, meanwhile);
                 place.set_uses(arrival.uses);
                 return;
             }
@@ -136,13 +117,11 @@ impl Table {
     }
 
     /// Takes out whoever is at `index`, and closes the gap: whoever was pushed past it moves up.
-    pub(super) fn remove(
-        &self,
-        index: Index,
-        hash_of: impl Fn(Place<'_>) -> Option<u64>,
-    ) -> Option<Arc<Kept>> {
+    pub(super) fn remove(&self, index: Index, hash_of: impl Fn(Place<'_>) -> Option<u64>) {
         let capacity = self.capacity();
-        let removed = self.place(index)?.clear();
+        if let Some(place) = self.place(index) {
+            place.clear();
+        }
         let mut gap = index;
         let mut at = next(index, capacity);
         while let Some(place) = self.place(at)
@@ -159,7 +138,6 @@ impl Table {
             }
             at = next(at, capacity);
         }
-        removed
     }
 
     /// All places.
@@ -167,39 +145,12 @@ impl Table {
         (0..self.capacity()).filter_map(|index| self.place(index))
     }
 
-    /// Makes room for more by a half or a third. Nobody may be in it.
+    /// Makes room for more, if there can be more. Nobody may be in it.
     pub(super) fn grow(&self) {
-        let capacity = self.capacity();
-        let (segment, _) = segment_of(capacity);
-        let Some(added) = self.segments.get(segment) else {
-            return;
-        };
-        let length = if capacity == 0 {
-            FIRST
-        } else {
-            1 << capacity.ilog2().saturating_sub(1)
-        };
-        added.get_or_init(|| Segment {
-            lines: (0..length).map(|_| Line::new()).collect(),
-            kept: (0..length).map(|_| ArcSwapOption::empty()).collect(),
-        });
-        let larger = capacity.saturating_add(length);
-        self.capacity.store(larger, Ordering::Release);
+        if let Some(larger) = self.lines.grow(self.capacity(), Line::new) {
+            self.capacity.store(larger, Ordering::Release);
+        }
     }
-}
-
-/// The segment of an index, and the place in it. The first has [`FIRST`] places; after that two have
-/// half of a power of two each.
-#[inline]
-fn segment_of(index: Index) -> (usize, usize) {
-    if index < FIRST {
-        return (0, index);
-    }
-    let power = index.ilog2();
-    let half = power.saturating_sub(1);
-    let is_upper = (index >> half) & 1;
-    let segment = (power - FIRST.ilog2()) as usize * 2 + is_upper + 1;
-    (segment, index & ((1 << half) - 1))
 }
 
 /// Where somebody would be if nobody were in the way: spread evenly over any number of places, by the

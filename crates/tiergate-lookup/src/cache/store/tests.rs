@@ -35,7 +35,7 @@ fn entry(subject: &Subject, version: u64) -> Entry {
     )
     .with_version(version);
     let now = Moment::of(&ManualClock::default());
-    let known = Known::Found(Arc::new(subscription));
+    let known = Known::Found(subscription.into());
     Entry::holding(
         None,
         known,

@@ -196,7 +196,7 @@ async fn an_end_that_is_overheard_holds_while_the_source_is_down() {
     assert_eq!(pushed, Some(Pushed::Applied));
     for _ in 0..5 {
         let snapshot = bench.cache.get(&ada()).unwrap();
-        assert_eq!(snapshot.known, Known::Found(Arc::clone(&over)));
+        assert_eq!(snapshot.known, Known::Found(Arc::clone(&over).into()));
         bench.pass(PAUSE).await;
     }
 }

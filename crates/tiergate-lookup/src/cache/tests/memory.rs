@@ -11,6 +11,18 @@ fn store(bench: &Bench) -> &BoundedStore {
     bench.cache.shared.board.store()
 }
 
+/// What is made, and how many bytes of the allocator it has.
+fn asked<T>(make: impl FnOnce() -> T) -> (u64, T) {
+    let mut made = None;
+    let info = allocation_counter::measure(|| made = Some(make()));
+    (u64::try_from(info.bytes_current).unwrap(), made.unwrap())
+}
+
+fn roomy() -> CacheConfig {
+    let config = CacheConfig::builder().max_entries(1_000_000);
+    config.max_bytes(1 << 40).build().unwrap()
+}
+
 fn of(subject: Subject) -> Subscription {
     Subscription::new(subject, "pro", SubscriptionStatus::Active)
 }
@@ -65,6 +77,108 @@ fn fat_subscriptions_are_bounded_by_their_bytes() {
     }
     assert!(bench.cache.statistics().entries <= 16);
     assert!(store(&bench).weight() <= 1024 * 1024);
+}
+
+#[test]
+fn what_it_says_it_takes_is_what_it_asks_the_allocator_for() {
+    let uuid = |n: u32| format!("{n:08x}-0000-4000-8000-000000000000");
+    let short = |n: u32| of(Subject::user(uuid(n))).with_id(uuid(n)).with_version(3);
+    let long = |n: u32| of(Subject::user("x".repeat(100) + &uuid(n)));
+    let fat = |n: u32| {
+        short(n).with_override(Override {
+            feature: "y".repeat(100).into(),
+            value: OverrideValue::Level("z".repeat(100).into()),
+            expires_at: None,
+        })
+    };
+    let kinds: [(&str, &dyn Fn(u32) -> Subscription); 3] =
+        [("short", &short), ("long", &long), ("fat", &fat)];
+    for (kind, make) in kinds {
+        for count in [2_000, 10_000, 30_000] {
+            // Beside the entries there is what a store has that is empty.
+            let (empty, _) = asked(|| Bench::with(roomy()));
+            let (all, bench) = asked(|| {
+                let filled = Bench::with(roomy());
+                for n in 0..count {
+                    filled.cache.push(Arc::new(make(n)));
+                }
+                filled
+            });
+            let asked = all - empty;
+            let told = store(&bench).weight();
+            assert!(asked <= told, "{count} {kind}: {asked} of {told}");
+            assert!(told < asked * 3 / 2, "{count} {kind}: {asked} of {told}");
+        }
+    }
+}
+
+#[test]
+fn most_entries_take_a_quarter_of_a_kibibyte_at_most() {
+    let bench = Bench::with(roomy());
+    for n in 0..1_000_u32 {
+        let id = format!("{n:08x}-0000-4000-8000-000000000000");
+        let usual = of(Subject::user(id.clone()))
+            .with_id(id)
+            .with_seats(n)
+            .with_version(1);
+        bench.cache.push(Arc::new(usual));
+    }
+    assert!(store(&bench).weight() <= 256 * 1_000);
+}
+
+#[test]
+fn who_comes_again_while_strangers_come_stays() {
+    let config = CacheConfig::builder().max_entries(1_000);
+    let bench = Bench::with(config.build().unwrap());
+    let mut strangers = (0..).map(|n: u32| Subject::user(format!("stranger {n}")));
+    let mut flood = |count| {
+        for stranger in strangers.by_ref().take(count) {
+            bench.cache.push_missing(&stranger);
+        }
+    };
+    let regulars: Vec<_> = (0..500)
+        .map(|n: u32| Subject::user(format!("{n}")))
+        .collect();
+    flood(2_000);
+    for regular in &regulars {
+        // Whoever comes again in time, though only once,
+        bench.cache.push(Arc::new(of(regular.clone())));
+        flood(10);
+        assert!(bench.cache.get(regular).is_some());
+    }
+    flood(300);
+    // outlives any number of those who don't.
+    for regular in &regulars {
+        assert!(bench.cache.get(regular).is_some(), "{regular}");
+    }
+    flood(20_000);
+    let stayed = regulars.iter().filter(|one| bench.cache.get(one).is_some());
+    assert_eq!(stayed.count(), 500);
+}
+
+#[test]
+fn who_had_to_go_and_comes_again_stays() {
+    let config = CacheConfig::builder().max_entries(1_000);
+    let bench = Bench::with(config.build().unwrap());
+    let mut strangers = (0..).map(|n: u32| Subject::user(format!("stranger {n}")));
+    let mut flood = |count| {
+        for stranger in strangers.by_ref().take(count) {
+            bench.cache.push_missing(&stranger);
+        }
+    };
+    flood(2_000);
+    let mut stayed = 0;
+    for n in 0..20 {
+        let one = Subject::user(format!("{n}"));
+        bench.cache.push_missing(&one);
+        flood(150);
+        assert!(bench.cache.get(&one).is_none(), "not used in time");
+        bench.cache.push_missing(&one);
+        flood(500);
+        stayed += usize::from(bench.cache.get(&one).is_some());
+    }
+    // Another who had to go may have taken the place where that is remembered.
+    assert!(stayed >= 10, "{stayed}");
 }
 
 #[test]
