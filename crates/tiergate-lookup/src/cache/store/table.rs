@@ -6,15 +6,13 @@ use arc_swap::ArcSwapOption;
 
 use super::Kept;
 use super::key::Key;
-use super::place::{Line, Place, Who};
+use super::place::{Guess, Line, Place, Who};
 use crate::cache::glance::Glance;
 
 /// How many places a table starts with. A power of two.
 const FIRST: usize = 16;
 /// How many segments a table may have. Two double it.
 const SEGMENTS: usize = 64;
-/// How far a reader looks before it leaves the rest to one who holds the lock.
-const READER_STEPS: usize = 64;
 
 /// A hash table with linear probing whose readers take no lock.
 ///
@@ -78,25 +76,31 @@ impl Table {
     ) -> Option<R> {
         let capacity = self.capacity();
         let mut index = home(hash, capacity);
-        let mut seen = 0;
-        loop {
+        // Through each segment once, and the one that was begun in once more.
+        for _ in 0..=SEGMENTS {
             let (segment, offset) = segment_of(index);
             // Those of one segment lie one after the other.
-            for line in self.segments.get(segment)?.get()?.lines.get(offset..)? {
-                match Place::look(line, key, |glance| read(line, index, glance))? {
+            let lines = self.segments.get(segment)?.get()?.lines.get(offset..)?;
+            for (ahead, line) in lines.iter().enumerate() {
+                match Place::guess(line, key) {
+                    Guess::Nobody => return None,
+                    Guess::SomebodyElse => continue,
+                    Guess::Perhaps => {}
+                }
+                // The sum is the place of that line.
+                let at = index.wrapping_add(ahead);
+                match Place::look(line, key, |glance| read(line, at, glance))? {
                     Who::Found(found) => return found,
                     Who::Nobody => return None,
-                    Who::SomebodyElse => index += 1,
-                }
-                seen += 1;
-                if seen > READER_STEPS {
-                    return None;
+                    Who::SomebodyElse => {}
                 }
             }
+            index = index.saturating_add(lines.len());
             if index >= capacity {
                 index = 0;
             }
         }
+        None
     }
 
     /// Where `is_sought` is. For whoever holds the lock, as everything below.
