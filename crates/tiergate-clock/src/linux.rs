@@ -14,25 +14,27 @@ use tiergate_core::time::Timestamp;
 pub(crate) struct Origin {
     at: Instant,
     /// The same moment, or one just after it, as the coarse clock counts; none without one.
-    since_boot: Option<Duration>,
+    since_boot: Option<Nanoseconds>,
 }
 
 impl Origin {
     pub(crate) fn now() -> Self {
         Self {
             at: Instant::now(),
-            since_boot: read(ClockId::CLOCK_MONOTONIC),
+            since_boot: Nanoseconds::of(ClockId::CLOCK_MONOTONIC),
         }
     }
 
-    pub(crate) fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.at.elapsed()
     }
 
     /// Zero until the first tick after the origin.
-    pub(crate) fn coarse_elapsed(self) -> Duration {
-        match (self.since_boot, read(ClockId::CLOCK_MONOTONIC_COARSE)) {
-            (Some(origin), Some(now)) => now.saturating_sub(origin),
+    #[inline]
+    pub(crate) fn coarse_elapsed(&self) -> Duration {
+        let now = Nanoseconds::of(ClockId::CLOCK_MONOTONIC_COARSE);
+        match (now, &self.since_boot) {
+            (Some(now), Some(origin)) => now.since(*origin),
             _ => self.elapsed(),
         }
     }
@@ -42,25 +44,39 @@ impl Origin {
     }
 
     pub(crate) fn coarse_wall() -> Timestamp {
-        match read(ClockId::CLOCK_REALTIME_COARSE) {
-            Some(time) => Timestamp::from_micros(
-                i64::try_from(time.as_secs())
-                    .unwrap_or(i64::MAX)
-                    .saturating_mul(1_000_000)
-                    .saturating_add(time.subsec_micros().into()),
-            ),
+        match Nanoseconds::of(ClockId::CLOCK_REALTIME_COARSE) {
+            Some(Nanoseconds(since)) => Timestamp::from_micros(since.div_euclid(1_000)),
             None => Self::wall(),
         }
     }
 }
 
-/// A clock's time since its beginning; none where there is no such clock, or before its beginning.
-fn read(clock: ClockId) -> Option<Duration> {
-    let time = clock_gettime(clock).ok()?;
-    Some(Duration::new(
-        u64::try_from(time.tv_sec()).ok()?,
-        u32::try_from(time.tv_nsec()).ok()?,
-    ))
+/// A clock's time since its beginning, as one number, which is cheap to reckon with. It is right for
+/// 292 years.
+#[derive(Clone, Copy, Debug)]
+struct Nanoseconds(i64);
+
+impl Nanoseconds {
+    /// None where there is no such clock.
+    #[inline]
+    fn of(clock: ClockId) -> Option<Self> {
+        let time = clock_gettime(clock).ok()?;
+        let seconds = wide(time.tv_sec()).wrapping_mul(1_000_000_000);
+        Some(Self(seconds.wrapping_add(wide(time.tv_nsec()))))
+    }
+
+    /// Zero if `origin` is later.
+    #[inline]
+    fn since(self, Self(origin): Self) -> Duration {
+        let since = self.0.wrapping_sub(origin);
+        Duration::from_nanos(u64::try_from(since).unwrap_or(0))
+    }
+}
+
+/// As wide as is needed, whatever the machine's numbers are.
+#[inline]
+fn wide(number: impl Into<i64>) -> i64 {
+    number.into()
 }
 
 #[cfg(test)]

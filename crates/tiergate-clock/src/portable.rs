@@ -19,11 +19,11 @@ impl Origin {
         Self { at: Instant::now() }
     }
 
-    pub(crate) fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.at.elapsed()
     }
 
-    pub(crate) fn coarse_elapsed(self) -> Duration {
+    pub(crate) fn coarse_elapsed(&self) -> Duration {
         self.elapsed()
     }
 

@@ -97,8 +97,12 @@ impl Timestamp {
 
     pub(crate) fn to_jiff(self) -> jiff::Timestamp {
         // In range by construction; the fallback is unreachable and harmless. Not from
-        // microseconds, which jiff 0.2.46 refuses within the last second of the range.
-        jiff::Timestamp::from_nanosecond(i128::from(self.micros) * 1_000)
+        // microseconds, which jiff 0.2.46 refuses within the last second of the range, and not from
+        // nanoseconds, which takes a division of 128 bits.
+        let (seconds, rest) = (self.micros / 1_000_000, self.micros % 1_000_000);
+        i32::try_from(rest * 1_000)
+            .ok()
+            .and_then(|nanos| jiff::Timestamp::new(seconds, nanos).ok())
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 

@@ -59,6 +59,8 @@ impl Catalog {
             time_zone: parts.time_zone,
             trial_days: parts.trial_days,
             default_tier: parts.default_tier,
+            // Every catalog has a tier, and hands it on.
+            origin: births.tiers.first().copied().unwrap_or(birth),
             tier_births: continued(births.tiers, parts.tiers.len(), birth),
             feature_births: continued(births.features, features.len(), birth),
             tiers: parts.tiers,

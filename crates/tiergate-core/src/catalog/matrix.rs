@@ -18,10 +18,12 @@ impl BitMatrix {
     #[inline]
     pub(super) fn get(&self, row: usize, column: usize) -> bool {
         let word = column / 64;
+        // Rows and columns are some thousands, so that this does not wrap.
+        let index = row.wrapping_mul(self.words_per_row).wrapping_add(word);
         word < self.words_per_row
             && self
                 .words
-                .get(row * self.words_per_row + word)
+                .get(index)
                 .is_some_and(|bits| bits >> (column % 64) & 1 == 1)
     }
 

@@ -71,6 +71,8 @@ pub struct Catalog {
     features: Vec<Feature>,
     tier_index: Index,
     feature_index: Index,
+    /// Where the first catalog of its line came to be, and most of what it names.
+    origin: Birth,
     tier_births: Box<[Birth]>,
     feature_births: Box<[Birth]>,
     rows: Vec<Row>,
@@ -238,14 +240,21 @@ impl Catalog {
 
     #[inline]
     fn tier_position(&self, id: TierId) -> Option<usize> {
-        let index = usize::from(id.index);
-        (self.tier_births.get(index) == Some(&id.birth)).then_some(index)
+        self.position(id.birth, id.index, &self.tier_births)
     }
 
     #[inline]
     fn feature_position(&self, id: FeatureId) -> Option<usize> {
-        let index = usize::from(id.index);
-        (self.feature_births.get(index) == Some(&id.birth)).then_some(index)
+        self.position(id.birth, id.index, &self.feature_births)
+    }
+
+    /// The place of what has this birth and index, if it is this catalog's.
+    #[inline]
+    fn position(&self, birth: Birth, index: u16, births: &[Birth]) -> Option<usize> {
+        let index = usize::from(index);
+        // What the first of a line had, all that follow have in the same place. That spares the look
+        // at the list, which is large for a large catalog.
+        (birth == self.origin || births.get(index) == Some(&birth)).then_some(index)
     }
 
     fn tier_id_at(&self, index: usize) -> TierId {

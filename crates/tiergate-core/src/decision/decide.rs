@@ -3,7 +3,8 @@ use super::denial::Facts;
 use super::refuse::refuse;
 use super::units::{Admission, Used, admit, exceeded};
 use super::{
-    Decision, Denial, DenialKind, Requirement, RequirementError, Standing, UnavailableAccess, grant,
+    Assurance, Decision, Denial, DenialKind, Grant, Requirement, RequirementError, Standing,
+    UnavailableAccess, grant,
 };
 use crate::catalog::ForeignIdError;
 use crate::{Catalog, FeatureId, TierId};
@@ -82,6 +83,9 @@ pub fn decide_feature(
     standing: &Standing<'_>,
     feature: FeatureId,
 ) -> Result<Decision, ForeignIdError> {
+    if standing.rests_on_tier() && catalog.grants(standing.tier(), feature)? {
+        return Ok(Decision::Allowed(granted_by_tier(standing)));
+    }
     answer(
         catalog,
         standing,
@@ -125,6 +129,9 @@ pub fn decide_min_tier(
     standing: &Standing<'_>,
     minimum: TierId,
 ) -> Result<Decision, ForeignIdError> {
+    if standing.rests_on_tier() && catalog.satisfies(standing.tier(), minimum)? {
+        return Ok(Decision::Allowed(granted_by_tier(standing)));
+    }
     answer(
         catalog,
         standing,
@@ -133,7 +140,15 @@ pub fn decide_min_tier(
     )
 }
 
+/// The same as [`grant`], where the tier alone decides: it is known then.
 #[inline]
+fn granted_by_tier(standing: &Standing<'_>) -> Grant {
+    Grant {
+        tier: standing.tier(),
+        assurance: Assurance::Known,
+    }
+}
+
 fn answer(
     catalog: &Catalog,
     standing: &Standing<'_>,

@@ -73,11 +73,22 @@ impl Standing<'_> {
         catalog: &Catalog,
         feature: FeatureId,
     ) -> Result<bool, ForeignIdError> {
+        // Nearly nobody has overrides, and then one bit is the answer.
+        if self.rests_on_tier() {
+            return catalog.grants(self.tier(), feature);
+        }
+        self.is_granted_by_more(catalog, feature)
+    }
+
+    fn is_granted_by_more(
+        &self,
+        catalog: &Catalog,
+        feature: FeatureId,
+    ) -> Result<bool, ForeignIdError> {
         let granted = catalog.grants(self.tier(), feature)?;
         if self.has_nothing() {
             return Ok(false);
         }
-        // Nearly nobody has overrides, and then one bit is the answer.
         if self.overrides().is_empty() || !catalog.is_enabled(feature)? {
             return Ok(granted);
         }

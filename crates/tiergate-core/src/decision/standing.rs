@@ -60,6 +60,31 @@ pub struct Standing<'a> {
     basis: Basis,
     policy: Policy,
     now: Timestamp,
+    rest: Rest,
+}
+
+/// What decides, beside the tier, what the subject has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Nothing: what is known of the subscription is its tier.
+    TierAlone,
+    /// Overrides, policy, or that nothing is known.
+    More,
+}
+
+impl Rest {
+    fn of(knowledge: Knowledge<'_>, basis: Basis, policy: Policy) -> Self {
+        let has_overrides = match knowledge {
+            Knowledge::Subscription(subscription) => !subscription.overrides.is_empty(),
+            Knowledge::Plain(_) | Knowledge::NoSubscription | Knowledge::Unavailable => false,
+        };
+        match basis {
+            Basis::Inactive { .. } if policy.inactive == InactiveAccess::Nothing => Self::More,
+            Basis::Unavailable => Self::More,
+            _ if has_overrides && basis.is_in_force() => Self::More,
+            _ => Self::TierAlone,
+        }
+    }
 }
 
 impl<'a> Standing<'a> {
@@ -97,6 +122,7 @@ impl<'a> Standing<'a> {
             basis,
             policy,
             now,
+            rest: Rest::of(knowledge, basis, policy),
         }
     }
 
@@ -124,6 +150,7 @@ impl<'a> Standing<'a> {
     /// The effective tier. Where policy leaves nothing to an inactive subscription, this is the
     /// default tier all the same, and nothing of it is granted.
     #[must_use]
+    #[inline]
     pub fn tier(&self) -> TierId {
         self.tier
     }
@@ -157,6 +184,13 @@ impl<'a> Standing<'a> {
         Some(BillingAnchor::from_period(start?, end))
     }
 
+    /// Whether the tier alone decides what the subject has: its subscription is known, no override of
+    /// it counts, and policy leaves it what the tier gives.
+    #[inline]
+    pub(super) fn rests_on_tier(&self) -> bool {
+        self.rest == Rest::TierAlone
+    }
+
     /// Whether policy leaves the subject nothing, because its subscription is inactive.
     pub(super) fn has_nothing(&self) -> bool {
         matches!(self.basis, Basis::Inactive { .. })
@@ -181,6 +215,7 @@ impl<'a> Standing<'a> {
         Some(Self {
             tier,
             basis,
+            rest: Rest::of(self.knowledge, basis, self.policy),
             ..*self
         })
     }
@@ -188,13 +223,15 @@ impl<'a> Standing<'a> {
     /// The same subject as if it subscribed to `tier`: by changing the subscription that it has,
     /// which keeps its overrides, or by a new one if it has none or that is over.
     pub(super) fn on(&self, tier: TierId) -> Self {
+        let knowledge = match self.basis {
+            Basis::Ended => Knowledge::NoSubscription,
+            _ => self.knowledge,
+        };
         Self {
             tier,
             basis: Basis::Active,
-            knowledge: match self.basis {
-                Basis::Ended => Knowledge::NoSubscription,
-                _ => self.knowledge,
-            },
+            knowledge,
+            rest: Rest::of(knowledge, Basis::Active, self.policy),
             ..*self
         }
     }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::civil::{Date, Time};
+use jiff::tz::Offset;
 
-use super::calendar::{moment, utc};
+use super::month::{Month, Shown};
 use crate::time::Timestamp;
 
 /// Where the months of a subscription begin: a day of the month and a time of day, in UTC.
@@ -31,8 +31,9 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BillingAnchor {
     // INVARIANT: a day that some month has, 1 to 31.
-    day: i8,
-    time: Time,
+    day: u8,
+    // INVARIANT: microseconds since midnight, less than a day has.
+    time: i64,
 }
 
 impl BillingAnchor {
@@ -74,44 +75,44 @@ impl BillingAnchor {
     /// ```
     #[must_use]
     pub fn from_period(start: Timestamp, end: Option<Timestamp>) -> Self {
-        let end = end.filter(|end| *end > start).map(utc);
-        let start = utc(start);
-        let clamped = start.day() == start.days_in_month();
+        let end = end.filter(|end| *end > start).map(Shown::at);
+        let start = Shown::at(start);
+        let clamped = start.day == start.month.length();
         let day = end
-            .filter(|end| clamped && end.time() == start.time())
-            .map_or(start.day(), |end| end.day().max(start.day()));
+            .filter(|end| clamped && end.time == start.time)
+            .map_or(start.day, |end| end.day.max(start.day));
         Self {
-            day,
-            time: start.time(),
+            // No month has a day that is none; the fallback is unreachable and harmless.
+            day: u8::try_from(day).unwrap_or(1),
+            time: start.time,
         }
     }
 
     /// The day of the month, from 1 to 31.
     #[must_use]
     pub const fn day(self) -> u8 {
-        self.day.unsigned_abs()
+        self.day
     }
 
     /// How long after midnight in UTC the boundaries lie; less than 24 hours, to the microsecond.
     #[must_use]
     pub fn time_of_day(self) -> Duration {
-        // Time does not run backwards since midnight; the fallback is unreachable and harmless.
-        Duration::try_from(self.time.duration_since(Time::midnight())).unwrap_or(Duration::ZERO)
+        // It is never negative; the fallback is unreachable and harmless.
+        Duration::from_micros(u64::try_from(self.time).unwrap_or(0))
     }
 
-    /// The boundary in the month that begins with `first`.
-    pub(super) fn boundary(self, first: Date) -> Timestamp {
-        let day = self.day.min(first.days_in_month());
-        // The month has that day; the fallback is unreachable and harmless.
-        let date = Date::new(first.year(), first.month(), day).unwrap_or(first);
-        moment(date.to_datetime(self.time), jiff::tz::Offset::UTC)
+    /// The boundary in a month.
+    pub(super) fn boundary(self, month: Month) -> Timestamp {
+        month.moment(self.day.into(), self.time)
     }
 }
 
 impl fmt::Display for BillingAnchor {
     /// As a phrase: `day 31 at 12:00:00 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "day {} at {} UTC", self.day, self.time)
+        let on_some_day = Timestamp::from_micros(self.time).to_jiff();
+        let time = Offset::UTC.to_datetime(on_some_day).time();
+        write!(f, "day {} at {time} UTC", self.day)
     }
 }
 

@@ -68,10 +68,6 @@ pub(super) fn cut(
     }
 }
 
-pub(super) fn utc(at: Timestamp) -> DateTime {
-    Offset::UTC.to_datetime(at.to_jiff())
-}
-
 /// The moment at which a clock set to `offset` shows `shown`, brought into the range of timestamps.
 pub(super) fn moment(shown: DateTime, offset: Offset) -> Timestamp {
     match offset.to_timestamp(shown) {

@@ -36,6 +36,7 @@
 
 mod anchor;
 mod calendar;
+mod month;
 mod zone;
 
 pub use anchor::BillingAnchor;
@@ -46,6 +47,7 @@ use std::time::Duration;
 use crate::QuotaPeriod;
 use crate::time::{TimeZone, Timestamp};
 use calendar::Unit;
+use month::Shown;
 
 /// A span of time, half-open: its start belongs to it, its end does not.
 ///
@@ -191,9 +193,20 @@ impl Window {
     /// ```
     #[must_use]
     pub fn of_billing_period(at: Timestamp, anchor: BillingAnchor) -> Self {
-        calendar::cut(at, calendar::utc(at).date(), Unit::Month, |month| {
-            anchor.boundary(month)
-        })
+        let month = Shown::at(at).month;
+        let start = anchor.boundary(month);
+        // A window that starts with the last moment would have to end there too.
+        if at < start || start == Timestamp::MAX {
+            return Self {
+                start: anchor.boundary(month.after(-1)),
+                end: start,
+            };
+        }
+        // The next boundary is in the next month, and so after this moment.
+        Self {
+            start,
+            end: anchor.boundary(month.after(1)),
+        }
     }
 
     fn local(at: Timestamp, unit: Unit, zone: &TimeZone) -> Self {

@@ -61,13 +61,18 @@ impl Glance {
         (self.head, self.fresh_until)
     }
 
-    /// The tier, if it still holds.
+    /// The tier, if nothing was forgotten or put in doubt since.
     #[inline]
-    pub(super) fn tier(self, era: Era, now: Duration) -> Option<TierWord> {
+    pub(super) fn tier(self, era: Era) -> Option<TierWord> {
         let is_current = self.head >> 32 == u64::from(era.changes());
-        let is_fresh = moment(now) < self.fresh_until;
         let [_, _, low, high, ..] = self.head.to_le_bytes();
-        (is_current && is_fresh).then_some(TierWord(u16::from_le_bytes([low, high])))
+        is_current.then_some(TierWord(u16::from_le_bytes([low, high])))
+    }
+
+    /// Whether the answer is fresh yet.
+    #[inline]
+    pub(super) fn is_fresh(self, now: Duration) -> bool {
+        moment(now) < self.fresh_until
     }
 }
 
@@ -96,21 +101,21 @@ mod tests {
         let era = CurrentEra::default();
         let (second, first) = (Duration::from_secs(1), era.load());
         let glance = Glance::new(TierWord(7), first, second);
-        let just_before = second - Duration::from_nanos(1);
-        assert_eq!(glance.tier(first, just_before), Some(TierWord(7)));
-        assert_eq!(glance.tier(first, second), None);
+        assert!(glance.is_fresh(second - Duration::from_nanos(1)));
+        assert!(!glance.is_fresh(second));
+        assert_eq!(glance.tier(first), Some(TierWord(7)));
         let between = Glance::new(TierWord(7), first, second + Duration::from_millis(9));
         for millis in 1_000..1_020 {
-            let is_told = between.tier(first, Duration::from_millis(millis)).is_some();
-            assert!(!is_told || millis < 1_009, "{millis}");
-            assert!(is_told || millis >= 1_004, "{millis}");
+            let is_fresh = between.is_fresh(Duration::from_millis(millis));
+            assert!(!is_fresh || millis < 1_009, "{millis}");
+            assert!(is_fresh || millis >= 1_004, "{millis}");
         }
         era.doubt();
-        assert_eq!(glance.tier(era.load(), just_before), None);
+        assert_eq!(glance.tier(era.load()), None);
         let again = Glance::new(TierWord(7), era.load(), second);
-        assert_eq!(again.tier(era.load(), just_before), Some(TierWord(7)));
+        assert_eq!(again.tier(era.load()), Some(TierWord(7)));
         era.clear();
-        assert_eq!(again.tier(era.load(), just_before), None);
-        assert_eq!(Glance::NOTHING.tier(first, Duration::ZERO), None);
+        assert_eq!(again.tier(era.load()), None);
+        assert!(!Glance::NOTHING.is_fresh(Duration::ZERO));
     }
 }

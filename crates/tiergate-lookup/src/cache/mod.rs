@@ -134,6 +134,9 @@ impl CachedLookup {
     /// The background refresh needs a tokio runtime around the caller; without one, the stale
     /// answer is served all the same and nothing is fetched.
     ///
+    /// The age is told by the [coarse](Clock::coarse_elapsed) time, some milliseconds too low at most. The
+    /// subscription's own end is held against the exact one.
+    ///
     /// An answer waits for no lock and allocates nothing; what was found is unpacked when it is read,
     /// which does (see [`Found`](crate::Found)). Only where nothing is found, or the place of the entry
     /// is just being moved, is a lock of a few instructions taken to be sure.
@@ -141,7 +144,7 @@ impl CachedLookup {
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
         let entry = shared.board.entry(subject)?;
-        let now = shared.clock.elapsed();
+        let now = shared.clock.coarse_elapsed();
         let is_backing_off = entry.is_backing_off(now);
         let snapshot = entry.into_snapshot(now, || shared.clock.now())?;
         match snapshot.freshness {
@@ -193,10 +196,10 @@ impl CachedLookup {
     #[inline]
     pub fn glance(&self, subject: &Subject, accept: impl Fn(TierWord) -> bool) -> Option<TierWord> {
         let shared = &*self.shared;
-        let era = shared.board.era();
-        let now = shared.clock.coarse_elapsed();
         let tier = shared.board.store().glance(subject, |glance| {
-            glance.tier(era, now).filter(|tier| accept(*tier))
+            let tier = glance.tier(shared.board.era())?;
+            let holds = accept(tier) && glance.is_fresh(shared.clock.coarse_elapsed());
+            holds.then_some(tier)
         })?;
         shared.counters.fresh_hits.increment();
         events::served_fresh();

@@ -1,10 +1,11 @@
 use tiergate_core::decision::{
     self, Basis, Decision, Explanation, Requirement, Standing, Used, explain,
 };
-use tiergate_core::{DenialKind, FeatureId, FeatureValue, Limit, Subject};
+use tiergate_core::{FeatureId, FeatureValue, Limit, Subject};
 use tiergate_lookup::{Freshness, Known, LookupError, Resolution};
 
 use super::metering::{allowance, used_of};
+use super::now::Question;
 use super::{CheckError, Inquiry, TierGate, unconfirmed, with_retry};
 
 /// Questions for plain code. Every one of them asks the cache first, and the lookup only if it has to.
@@ -29,7 +30,10 @@ impl TierGate {
         if self.has_at_a_glance(subject, feature) {
             return Ok(true);
         }
-        self.allows(subject, &Requirement::Feature(feature)).await
+        match self.answer_now(subject, Question::Feature(feature)) {
+            Ok(is_allowed) => is_allowed,
+            Err(waiting) => waiting.await,
+        }
     }
 
     /// Whether a subject is on a tier, or on one that includes it.
@@ -42,7 +46,10 @@ impl TierGate {
         if self.meets_at_a_glance(subject, tier) {
             return Ok(true);
         }
-        self.allows(subject, &Requirement::MinTier(tier)).await
+        match self.answer_now(subject, Question::MinTier(tier)) {
+            Ok(is_met) => is_met,
+            Err(waiting) => waiting.await,
+        }
     }
 
     /// What a subject has of a feature. What a disabled feature would be worth is still told.
@@ -130,22 +137,6 @@ impl TierGate {
         self.lookup().clear();
     }
 
-    pub(super) async fn allows(
-        &self,
-        subject: &Subject,
-        requirement: &Requirement,
-    ) -> Result<bool, CheckError> {
-        match self.weigh(subject, requirement).await? {
-            (Decision::Allowed(_), _) => Ok(true),
-            (Decision::Denied(denial), Some(error))
-                if denial.kind() == DenialKind::BillingUnavailable =>
-            {
-                Err(CheckError::Unavailable(error))
-            }
-            (Decision::Denied(_), _) => Ok(false),
-        }
-    }
-
     pub(super) async fn value_of(
         &self,
         subject: &Subject,
@@ -162,9 +153,19 @@ impl TierGate {
         &self,
         subject: &Subject,
         requirement: &Requirement,
-    ) -> Result<(Decision, Option<LookupError>), CheckError> {
-        let mut inquiry = self.ask_about(subject).await;
+    ) -> Result<Weighed, CheckError> {
+        let inquiry = self.ask_about(subject).await;
         let decision = self.decide(&inquiry, requirement).await?;
+        self.conclude(inquiry, decision, requirement).await
+    }
+
+    /// What becomes of a decision: where it is a denial, after looking again.
+    pub(super) async fn conclude(
+        &self,
+        mut inquiry: Inquiry,
+        decision: Decision,
+        requirement: &Requirement,
+    ) -> Result<Weighed, CheckError> {
         let failure = match &inquiry.resolution {
             Resolution::Failed(error) => Some(error.clone()),
             Resolution::Known(_) => None,
@@ -237,6 +238,9 @@ impl TierGate {
         }
     }
 }
+
+/// A decision, and the failure that it had to do without an answer for.
+pub(super) type Weighed = (Decision, Option<LookupError>);
 
 fn describe(resolution: &Resolution) -> String {
     match resolution {

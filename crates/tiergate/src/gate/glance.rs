@@ -14,26 +14,53 @@ use super::TierGate;
 /// Only what is allowed is noted. Anything else may have to be confirmed, and is decided the longer way.
 #[derive(Debug)]
 pub(super) struct Verdicts {
-    features: Box<[Allowed]>,
-    tiers: Box<[Allowed]>,
+    features: Table,
+    tiers: Table,
+}
+
+/// What was found out about each feature, or each minimum.
+#[derive(Debug)]
+struct Table {
+    /// Some words for each, as many for all.
+    words: Box<[Allowed]>,
+    words_each: usize,
 }
 
 /// The tiers that were found to be allowed something by one revision of the catalog, in one number:
-/// the revision above, a bit for each tier below.
+/// the revision above, a bit for each of some tiers below.
 #[derive(Debug, Default)]
 struct Allowed(AtomicU64);
 
-/// How many tiers have a bit. Those that came later are looked up in the catalog each time.
-const TIERS: u16 = 32;
+/// How many tiers have a bit in one number.
+const TIERS: usize = 32;
 
 impl Verdicts {
     /// Room for what is in `catalog`. What a later one adds is decided the longer way.
     pub(super) fn new(catalog: &Catalog) -> Self {
-        let room = |count: usize| (0..count).map(|_| Allowed::default()).collect();
+        // No subscription has a number of its own.
+        let numbers = catalog.tiers().len().saturating_add(1);
+        let table = |rows: usize| {
+            let words_each = numbers.div_ceil(TIERS);
+            let words = (0..rows.saturating_mul(words_each)).map(|_| Allowed::default());
+            Table {
+                words: words.collect(),
+                words_each,
+            }
+        };
         Self {
-            features: room(catalog.features().len()),
-            tiers: room(catalog.tiers().len()),
+            features: table(catalog.features().len()),
+            tiers: table(catalog.tiers().len()),
         }
+    }
+}
+
+impl Table {
+    #[inline]
+    fn get(&self, row: usize, tier: TierWord) -> Option<&Allowed> {
+        let word = usize::from(tier.number()) / TIERS;
+        // Rows are some thousands, so that this does not wrap.
+        let index = row.wrapping_mul(self.words_each).wrapping_add(word);
+        self.words.get(index).filter(|_| word < self.words_each)
     }
 }
 
@@ -54,11 +81,10 @@ impl Allowed {
     }
 }
 
-/// None for a tier that has no bit.
+/// The bit of a tier, in the number that it is in.
 #[inline]
 fn bit(tier: TierWord) -> u64 {
-    let number = tier.number();
-    if number < TIERS { 1 << number } else { 0 }
+    1 << (usize::from(tier.number()) % TIERS)
 }
 
 impl TierGate {
@@ -66,8 +92,8 @@ impl TierGate {
     /// id is one of this gate's catalog: that is not checked here.
     #[inline]
     pub(super) fn has_at_a_glance(&self, subject: &Subject, feature: FeatureId) -> bool {
-        let allowed = self.inner.verdicts.features.get(feature.position());
-        self.glance(subject, allowed, |catalog, tier| {
+        let (table, row) = (&self.inner.verdicts.features, feature.position());
+        self.glance(subject, table, row, |catalog, tier| {
             catalog.grants(tier, feature)
         })
     }
@@ -75,8 +101,8 @@ impl TierGate {
     /// The same of a minimum tier.
     #[inline]
     pub(super) fn meets_at_a_glance(&self, subject: &Subject, minimum: TierId) -> bool {
-        let allowed = self.inner.verdicts.tiers.get(minimum.position());
-        self.glance(subject, allowed, |catalog, tier| {
+        let (table, row) = (&self.inner.verdicts.tiers, minimum.position());
+        self.glance(subject, table, row, |catalog, tier| {
             catalog.satisfies(tier, minimum)
         })
     }
@@ -85,14 +111,15 @@ impl TierGate {
     fn glance(
         &self,
         subject: &Subject,
-        allowed: Option<&Allowed>,
+        table: &Table,
+        row: usize,
         gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
     ) -> bool {
-        let Some(allowed) = allowed else {
-            return false;
+        let accept = |tier| {
+            let allowed = table.get(row, tier);
+            allowed.is_some_and(|allowed| allowed.has(self.inner.catalog.revision(), tier))
+                || self.find_out(tier, allowed, &gives)
         };
-        let revision = self.inner.catalog.revision();
-        let accept = |tier| allowed.has(revision, tier) || self.find_out(tier, allowed, &gives);
         self.inner.lookup.glance(subject, accept).is_some()
     }
 
@@ -100,7 +127,7 @@ impl TierGate {
     fn find_out(
         &self,
         word: TierWord,
-        allowed: &Allowed,
+        allowed: Option<&Allowed>,
         gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
     ) -> bool {
         let catalog = self.inner.catalog.peek();
@@ -112,7 +139,7 @@ impl TierGate {
         };
         // What is not the catalog's is a mistake, and told by the longer way.
         let is_allowed = tier.is_some_and(|tier| gives(&catalog, tier).unwrap_or(false));
-        if is_allowed {
+        if let Some(allowed) = allowed.filter(|_| is_allowed) {
             allowed.note(catalog.revision(), word);
         }
         is_allowed
@@ -237,6 +264,64 @@ mod tests {
         assert!(!crm.is_allowed(&ada).await.unwrap());
         let news = gate.feature_id("news").unwrap();
         assert!(gate.has_at_a_glance(&ada, news), "the default tier has it");
+    }
+
+    #[tokio::test]
+    async fn every_tier_of_a_large_catalog_is_noted_and_is_its_own() {
+        const COUNT: usize = 2 * TIERS + 7;
+        let key = |tier: usize| format!("tier_{tier}");
+        let has = |tier: usize| tier.is_multiple_of(3);
+        let features = ["crm", "news"].map(|feature| {
+            (0..COUNT).fold(FeatureSpec::boolean(feature), |spec, tier| {
+                spec.value(&key(tier), has(tier) == (feature == "crm"))
+            })
+        });
+        let builder = Catalog::builder().default_tier("tier_0");
+        let tiers = (0..COUNT).map(|tier| TierSpec::new(&key(tier)));
+        let builder = tiers.fold(builder, tiergate_core::catalog::CatalogBuilder::tier);
+        let catalog = builder.features(features).build().unwrap();
+        let gate = TestGate::new(catalog).into_gate();
+        // The numbers that the cache gives them are not in the order of the catalog.
+        for tier in (0..COUNT).rev() {
+            let subject = Subject::user(key(tier));
+            let active = SubscriptionStatus::Active;
+            let one = Subscription::new(subject, key(tier), active);
+            gate.lookup().push(one.into());
+        }
+        let [crm, news] = ["crm", "news"].map(|feature| gate.feature_id(feature).unwrap());
+        for _ in 0..2 {
+            for tier in 0..COUNT {
+                let subject = Subject::user(key(tier));
+                assert_eq!(gate.has_at_a_glance(&subject, crm), has(tier), "{tier}");
+                assert_eq!(gate.has_at_a_glance(&subject, news), !has(tier), "{tier}");
+                for minimum in [0, TIERS, COUNT - 1] {
+                    let meets =
+                        gate.meets_at_a_glance(&subject, gate.tier_id(&key(minimum)).unwrap());
+                    assert_eq!(meets, tier == minimum, "{tier} {minimum}");
+                }
+            }
+        }
+        // What was allowed was noted: as many bits as there are answers.
+        let noted = |table: &Table, row: usize| {
+            let words = table.words.chunks(table.words_each).nth(row).unwrap();
+            let bits = |allowed: &Allowed| allowed.0.load(Ordering::Relaxed) & u64::from(u32::MAX);
+            words
+                .iter()
+                .map(|word| bits(word).count_ones())
+                .sum::<u32>()
+        };
+        let verdicts = &gate.inner.verdicts;
+        let count_with = (0..COUNT).filter(|tier| has(*tier)).count();
+        assert_eq!(
+            noted(&verdicts.features, crm.position()) as usize,
+            count_with
+        );
+        assert_eq!(
+            noted(&verdicts.features, news.position()) as usize,
+            COUNT - count_with
+        );
+        let last = gate.tier_id(&key(COUNT - 1)).unwrap();
+        assert_eq!(noted(&verdicts.tiers, last.position()), 1);
     }
 
     #[tokio::test]

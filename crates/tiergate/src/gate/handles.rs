@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tiergate_core::decision::{Decision, Requirement};
 use tiergate_core::{FeatureId, FeatureValue, LimitId, Subject, TierId};
 
+use super::now::Question;
 use super::{CheckError, ReserveError, Reserved, TierGate, UsageReport};
 
 /// A feature, resolved once, for plain code that asks often.
@@ -110,9 +111,10 @@ impl FeatureHandle {
         if self.gate.has_at_a_glance(subject, self.id) {
             return Ok(true);
         }
-        self.gate
-            .allows(subject, &Requirement::Feature(self.id))
-            .await
+        match self.gate.answer_now(subject, Question::Feature(self.id)) {
+            Ok(is_allowed) => is_allowed,
+            Err(waiting) => waiting.await,
+        }
     }
 
     /// What a subject has of the feature.
@@ -158,9 +160,10 @@ impl TierHandle {
         if self.gate.meets_at_a_glance(subject, self.id) {
             return Ok(true);
         }
-        self.gate
-            .allows(subject, &Requirement::MinTier(self.id))
-            .await
+        match self.gate.answer_now(subject, Question::MinTier(self.id)) {
+            Ok(is_met) => is_met,
+            Err(waiting) => waiting.await,
+        }
     }
 }
 

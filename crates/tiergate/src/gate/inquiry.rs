@@ -7,7 +7,6 @@ use tiergate_core::{Catalog, Denial, DenialKind, Subject};
 use tiergate_lookup::{Found, Known, LookupError, Resolution};
 
 use super::TierGate;
-use crate::request::{Access, Tally};
 
 /// How long a client is told to wait when billing is away and nobody said how long.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
@@ -20,7 +19,8 @@ pub struct Inquiry {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) resolution: Resolution,
     pub(crate) unavailable: UnavailableAccess,
-    /// The moment it is decided for.
+    /// The moment it is decided for. Where nobody was waited for it is the coarse one, some milliseconds
+    /// behind at most.
     pub(crate) now: Timestamp,
 }
 
@@ -39,26 +39,15 @@ impl TierGate {
             catalog: self.catalog(),
             resolution: Resolution::Known(snapshot),
             unavailable,
-            now: self.inner.clock.now(),
+            now: self.inner.clock.coarse_now(),
         })
     }
 
-    /// Begins with what an earlier layer found out about the same request. What that one took of its
-    /// limits is handed back beside it.
-    pub(crate) fn inquire_on(
-        &self,
-        access: Access,
-        unavailable: UnavailableAccess,
-    ) -> (Inquiry, Tally) {
-        let (subject, catalog, resolution, tally) = access.into_parts();
-        let inquiry = Inquiry {
-            subject,
-            catalog,
-            resolution,
-            unavailable,
-            now: self.inner.clock.now(),
-        };
-        (inquiry, tally)
+    /// Goes on with what an earlier layer found out about the same request.
+    #[inline]
+    pub(crate) fn inquire_on(&self, inquiry: &mut Inquiry, unavailable: UnavailableAccess) {
+        inquiry.unavailable = unavailable;
+        inquiry.now = self.inner.clock.coarse_now();
     }
 
     /// Begins by asking the lookup.

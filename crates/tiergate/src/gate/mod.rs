@@ -11,6 +11,7 @@ mod handles;
 mod inquiry;
 mod live;
 mod metering;
+mod now;
 mod observe;
 mod outage;
 mod reload;

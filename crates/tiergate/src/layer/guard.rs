@@ -2,7 +2,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use tiergate_core::decision::UnavailableAccess;
 use tiergate_core::{Denial, Subject};
 
@@ -94,46 +94,79 @@ impl<R: Rule> Guard<R> {
                 return Attempt::Refused(refused);
             }
         };
-        let access = Access::of(request.extensions())
+        let earlier = Access::of(request.extensions())
             .filter(|access| access.serves(self.gate.id(), &subject));
-        let asked = self.rule.ask(&head, access);
-        let earlier = match access {
-            Some(_) => Access::take(request.extensions_mut()),
-            None => None,
-        };
+        let asked = self.rule.ask(&head, earlier);
         let unavailable = self.unavailable.unwrap_or(self.gate.policy().unavailable);
-        let (inquiry, tally) = match earlier {
-            Some(access) => self.gate.inquire_on(access, unavailable),
-            None => match self.gate.inquire_now(subject, unavailable) {
-                Ok(inquiry) => (inquiry, Tally::default()),
-                Err(subject) => {
-                    let begin = Begin::Asking(subject, unavailable);
-                    return Attempt::Later(self.deliberate(begin, asked));
-                }
-            },
-        };
-        let verdict = match R::judge(self, &inquiry, &asked) {
-            Step::Done(verdict) => verdict,
-            // The question is put again by who can wait for the answer.
-            Step::Ask(..) => {
-                return Attempt::Later(self.deliberate(Begin::With(inquiry, tally), asked));
+        if earlier.is_some() {
+            return self.attempt_on(request.extensions_mut(), asked, subject, unavailable);
+        }
+        let inquiry = match self.gate.inquire_now(subject, unavailable) {
+            Ok(inquiry) => inquiry,
+            Err(subject) => {
+                let begin = Begin::Asking(subject, unavailable);
+                return Attempt::Later(self.deliberate(begin, asked));
             }
         };
-        match verdict {
-            Err(refused) if self.gate.needs_confirmation(&inquiry, &refused.denial) => {
-                Attempt::Later(self.deliberate(Begin::With(inquiry, tally), asked))
+        let Some(verdict) = self.judge_now(&inquiry, &asked) else {
+            let begin = Begin::With(inquiry, Tally::default());
+            return Attempt::Later(self.deliberate(begin, asked));
+        };
+        let deliberated = Deliberated {
+            inquiry,
+            tally: Tally::default(),
+            verdict,
+        };
+        match self.finish(deliberated, request) {
+            Ok(pass) => Attempt::Allowed(pass),
+            Err(refused) => Attempt::Refused(refused),
+        }
+    }
+
+    /// The same, from what an earlier layer left on the request. It is large, and stays where it is.
+    fn attempt_on(
+        &self,
+        extensions: &mut Extensions,
+        asked: R::Asked,
+        subject: Subject,
+        unavailable: UnavailableAccess,
+    ) -> Attempt<R> {
+        let Some(access) = Access::of_mut(extensions) else {
+            let begin = Begin::Asking(subject, unavailable);
+            return Attempt::Later(self.deliberate(begin, asked));
+        };
+        let inquiry = access.inquiry_mut();
+        self.gate.inquire_on(inquiry, unavailable);
+        match self.judge_now(inquiry, &asked) {
+            Some(Ok(Allowed { grant, pass })) => {
+                self.gate.observer().allowed(&self.rule, inquiry, grant);
+                access.allow(grant);
+                pass.enter(access);
+                Attempt::Allowed(pass)
             }
-            verdict => {
-                let deliberated = Deliberated {
-                    inquiry,
-                    tally,
-                    verdict,
+            Some(Err(refused)) => Attempt::Refused(self.refuse(inquiry, refused)),
+            None => {
+                let begin = match Access::take(extensions) {
+                    Some(access) => {
+                        let (inquiry, tally) = access.into_parts();
+                        Begin::With(inquiry, tally)
+                    }
+                    None => Begin::Asking(subject, unavailable),
                 };
-                match self.finish(deliberated, request) {
-                    Ok(pass) => Attempt::Allowed(pass),
-                    Err(refused) => Attempt::Refused(refused),
-                }
+                Attempt::Later(self.deliberate(begin, asked))
             }
+        }
+    }
+
+    /// Decides, if nobody has to be waited for: a store of usage, or the lookup before a denial.
+    fn judge_now(&self, inquiry: &Inquiry, asked: &R::Asked) -> Option<Verdict<R::Pass>> {
+        match R::judge(self, inquiry, asked) {
+            Step::Done(Err(refused)) if self.gate.needs_confirmation(inquiry, &refused.denial) => {
+                None
+            }
+            Step::Done(verdict) => Some(verdict),
+            // The question is put again by who can wait for the answer.
+            Step::Ask(..) => None,
         }
     }
 
@@ -155,14 +188,16 @@ impl<R: Rule> Guard<R> {
                 access.store(request.extensions_mut());
                 Ok(pass)
             }
-            Err(mut refused) => {
-                refused.denial = with_retry(refused.denial, &inquiry.resolution);
-                self.gate
-                    .observer()
-                    .refused(&self.rule, Some(&inquiry), &refused);
-                Err(refused)
-            }
+            Err(refused) => Err(self.refuse(&inquiry, refused)),
         }
+    }
+
+    fn refuse(&self, inquiry: &Inquiry, mut refused: Box<Refused>) -> Box<Refused> {
+        refused.denial = with_retry(refused.denial, &inquiry.resolution);
+        self.gate
+            .observer()
+            .refused(&self.rule, Some(inquiry), &refused);
+        refused
     }
 
     /// The response of a refused request.
@@ -210,6 +245,10 @@ impl<R: Rule> Guard<R> {
 }
 
 /// What a deliberation starts from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is moved once, into the future that is boxed"
+)]
 enum Begin {
     Asking(Subject, UnavailableAccess),
     With(Inquiry, Tally),

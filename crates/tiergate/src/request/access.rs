@@ -5,7 +5,6 @@ use smallvec::SmallVec;
 use tiergate_core::decision::{Assurance, Grant};
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Catalog, Limit, Subject, Subscription};
-use tiergate_lookup::Resolution;
 
 use super::{Principal, Ticket};
 use crate::gate::{GateId, Inquiry};
@@ -24,9 +23,7 @@ use crate::gate::{GateId, Inquiry};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Access {
-    subject: Subject,
-    catalog: Arc<Catalog>,
-    resolution: Resolution,
+    inquiry: Inquiry,
     grant: Grant,
     tally: Tally,
     gate: GateId,
@@ -74,11 +71,10 @@ impl Metered {
 }
 
 impl Access {
+    #[inline]
     pub(crate) fn new(gate: GateId, inquiry: Inquiry, grant: Grant, tally: Tally) -> Self {
         Self {
-            subject: inquiry.subject,
-            catalog: inquiry.catalog,
-            resolution: inquiry.resolution,
+            inquiry,
             grant,
             tally,
             gate,
@@ -86,9 +82,21 @@ impl Access {
         }
     }
 
-    /// What a later layer goes on from.
-    pub(crate) fn into_parts(self) -> (Subject, Arc<Catalog>, Resolution, Tally) {
-        (self.subject, self.catalog, self.resolution, self.tally)
+    /// What a later layer goes on from where it lies.
+    #[inline]
+    pub(crate) fn inquiry_mut(&mut self) -> &mut Inquiry {
+        &mut self.inquiry
+    }
+
+    /// What a later layer goes on from that has to wait for somebody.
+    pub(crate) fn into_parts(self) -> (Inquiry, Tally) {
+        (self.inquiry, self.tally)
+    }
+
+    /// A later layer has allowed the request too.
+    #[inline]
+    pub(crate) fn allow(&mut self, grant: Grant) {
+        self.grant = grant;
     }
 
     /// The same, for reading only: no layer builds on it.
@@ -101,12 +109,16 @@ impl Access {
 
     /// Whether a layer of `gate` can build on it when it decides for `subject`: it was found out by
     /// a layer of the same gate, for the same subject, about the same request.
+    #[inline]
     pub(crate) fn serves(&self, gate: GateId, subject: &Subject) -> bool {
-        self.provenance == Provenance::ThisRequest && self.gate == gate && self.subject == *subject
+        self.provenance == Provenance::ThisRequest
+            && self.gate == gate
+            && self.inquiry.subject == *subject
     }
 
     /// What the layers found out about a request.
     #[must_use]
+    #[inline]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions
             .get::<Principal>()
@@ -118,13 +130,14 @@ impl Access {
     /// Who the request was decided for.
     #[must_use]
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        &self.inquiry.subject
     }
 
     /// The subscription; none if there is none, or if it is not known.
     #[must_use]
     pub fn subscription(&self) -> Option<&Subscription> {
-        self.resolution
+        self.inquiry
+            .resolution
             .snapshot()?
             .known
             .subscription()
@@ -134,7 +147,8 @@ impl Access {
     /// The key of the effective tier.
     #[must_use]
     pub fn tier(&self) -> &str {
-        self.catalog
+        self.inquiry
+            .catalog
             .tier(self.grant.tier)
             .map_or("", |tier| &tier.key)
     }
@@ -155,7 +169,7 @@ impl Access {
     /// The catalog it was decided by.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+        &self.inquiry.catalog
     }
 
     /// Every limit that units were taken of.
@@ -195,12 +209,26 @@ impl Access {
 
     /// Puts it where [`of`](Self::of) finds it: into the room that a principal has for it, which
     /// costs no memory, or beside it.
+    #[inline]
     pub(crate) fn store(self, extensions: &mut Extensions) {
         match extensions.get_mut::<Principal>() {
             Some(principal) => principal.access = Some(self),
             None => {
                 extensions.insert(self);
             }
+        }
+    }
+
+    /// The same as [`of`](Self::of), for adding to it.
+    #[inline]
+    pub(crate) fn of_mut(extensions: &mut Extensions) -> Option<&mut Self> {
+        let is_in_principal = extensions
+            .get::<Principal>()
+            .is_some_and(|principal| principal.access.is_some());
+        if is_in_principal {
+            extensions.get_mut::<Principal>()?.access.as_mut()
+        } else {
+            extensions.get_mut()
         }
     }
 

@@ -56,16 +56,19 @@ impl Key {
         if id.len() > INLINE {
             return Self::standing_for(subject, hasher);
         }
-        // Word by word, because a copy into bytes that are then read as words makes the processor
-        // wait for the copy.
+        // Spelled out by the number of whole words, because a copy by a loop becomes one through
+        // memory, which makes the processor wait for it.
         let (whole, rest) = id.as_chunks();
-        let mut words = [0; WORDS];
-        for (word, bytes) in words.iter_mut().zip(whole) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        if let Some(word) = words.get_mut(whole.len()) {
-            *word = last_word(id, rest);
-        }
+        let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+        let last = last_word(id, rest);
+        let words = match whole {
+            [a, b, c, d] => [word(a), word(b), word(c), word(d), last],
+            [] => [last, 0, 0, 0, 0],
+            [a] => [word(a), last, 0, 0, 0],
+            [a, b] => [word(a), word(b), last, 0, 0],
+            [a, b, c] => [word(a), word(b), word(c), last, 0],
+            [a, b, c, d, e, ..] => [a, b, c, d, e].map(word),
+        };
         Self {
             words,
             shape: Shape::new(subject.kind(), u16::try_from(id.len()).unwrap_or(0)),
@@ -107,12 +110,13 @@ impl Key {
 #[inline]
 fn last_word(id: &[u8], rest: &[u8]) -> u64 {
     match id.last_chunk() {
-        // The last eight bytes, without those that belong to the word before.
-        Some(last) if !rest.is_empty() => {
-            let known = 8_usize.saturating_sub(rest.len());
-            u64::from_le_bytes(*last) >> (known * 8)
+        // The last eight bytes, without those that belong to the word before: all of them if nothing
+        // is left, which is one more than can be shifted out at once.
+        Some(last) => {
+            let left = (rest.len() % 8) * 8;
+            (u64::from_le_bytes(*last) >> 1) >> (63 - left)
         }
-        _ => rest
+        None => rest
             .iter()
             .rev()
             .fold(0, |word, byte| word << 8 | u64::from(*byte)),

@@ -75,7 +75,32 @@ impl Berth {
 // There are bits enough for each number of a slot.
 const _: () = assert!(Slab::MOST as u64 <= Berth::REGULAR);
 
+/// Who a reader guesses is at a place.
+pub(super) enum Guess {
+    Nobody,
+    SomebodyElse,
+    /// The one who is looked for, or somebody whose id begins alike.
+    Perhaps,
+}
+
 impl Place<'_> {
+    /// A guess whether somebody else is here, at a fraction of the cost of looking. Where it is wrong,
+    /// because somebody wrote meanwhile, who is looked for is missed.
+    #[inline]
+    pub(super) fn guess(line: &Line, key: &Key) -> Guess {
+        line.guess(|numbers| {
+            let [first, .., head, _] = numbers;
+            let [sought, ..] = key.words;
+            if first.load(Ordering::Relaxed) == sought {
+                Guess::Perhaps
+            } else if shape_in(head.load(Ordering::Relaxed)) == 0 {
+                Guess::Nobody
+            } else {
+                Guess::SomebodyElse
+            }
+        })
+    }
+
     /// Looks who is here, without a lock, and reads of the one who is looked for. `None` if somebody
     /// wrote meanwhile.
     #[inline]

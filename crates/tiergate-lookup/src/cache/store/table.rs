@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::key::Key;
-use super::place::{Berth, Line, Place, Who};
+use super::place::{Berth, Guess, Line, Place, Who};
 use super::segments::{Segments, count_of};
 use crate::cache::glance::Glance;
 
@@ -67,11 +67,18 @@ impl Table {
         let mut seen = 0;
         loop {
             for line in self.lines.from(index)? {
-                match Place::look(line, key, |glance, berth| read(line, glance, berth))? {
-                    Who::Found(found) => return found,
-                    Who::Nobody => return None,
-                    Who::SomebodyElse => index += 1,
+                match Place::guess(line, key) {
+                    Guess::Nobody => return None,
+                    Guess::SomebodyElse => {}
+                    Guess::Perhaps => {
+                        match Place::look(line, key, |glance, berth| read(line, glance, berth))? {
+                            Who::Found(found) => return found,
+                            Who::Nobody => return None,
+                            Who::SomebodyElse => {}
+                        }
+                    }
                 }
+                index += 1;
                 seen += 1;
                 if seen > READER_STEPS {
                     return None;

@@ -56,7 +56,11 @@ fn version(store: &BoundedStore, subject: &Subject) -> Option<u64> {
 
 /// The tier at a glance, as the number in its name.
 fn tier(store: &BoundedStore, subject: &Subject) -> Option<u64> {
-    let word = store.glance(subject, |glance| glance.tier(era(), Duration::ZERO))?;
+    let word = store.glance(subject, |glance| {
+        glance
+            .is_fresh(Duration::ZERO)
+            .then(|| glance.tier(era()))?
+    })?;
     let key = store.words().key(word)?;
     key.strip_prefix("tier ")?.parse().ok()
 }
