@@ -210,6 +210,10 @@ impl<R: Rule> Guard<R> {
 }
 
 /// What a deliberation starts from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it moves once, into a future that is on the heap"
+)]
 enum Begin {
     Asking(Subject, UnavailableAccess),
     With(Inquiry, Tally),
