@@ -247,7 +247,7 @@ impl<R: Rule> Guard<R> {
 /// What a deliberation starts from.
 #[expect(
     clippy::large_enum_variant,
-    reason = "it is moved once, into the future that is boxed"
+    reason = "it moves once, into a future that is on the heap"
 )]
 enum Begin {
     Asking(Subject, UnavailableAccess),

@@ -13,9 +13,9 @@ const READER_STEPS: usize = 64;
 
 /// A hash table with linear probing whose readers take no lock.
 ///
-/// It grows by a half and then by a third, in segments that stay where they are, so that a reader never
-/// looks at memory that is gone. While entries are moved a reader may miss one that is there; it never finds
-/// what is not.
+/// It grows by a half and then by a third, in segments that stay where they are, so that a reader
+/// never looks at memory that is gone. While entries are moved a reader may miss one that is there; it
+/// never finds what is not.
 pub(super) struct Table {
     lines: Segments<Line, PARTS, { count_of(PARTS) }>,
     /// How many places are in use, whether anybody is there or not.
