@@ -73,6 +73,7 @@ enum Rest {
 }
 
 impl Rest {
+    #[inline]
     fn of(knowledge: Knowledge<'_>, basis: Basis, policy: Policy) -> Self {
         let has_overrides = match knowledge {
             Knowledge::Subscription(subscription) => !subscription.overrides.is_empty(),

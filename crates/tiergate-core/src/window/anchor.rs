@@ -75,16 +75,17 @@ impl BillingAnchor {
     /// ```
     #[must_use]
     pub fn from_period(start: Timestamp, end: Option<Timestamp>) -> Self {
-        let end = end.filter(|end| *end > start).map(Shown::at);
-        let start = Shown::at(start);
-        let clamped = start.day == start.month.length();
+        let shown = Shown::at(start);
+        // Nearly none is on the last day of its month, and then the end does not matter.
+        let end = end.filter(|end| *end > start && shown.is_last_day());
         let day = end
-            .filter(|end| clamped && end.time == start.time)
-            .map_or(start.day, |end| end.day.max(start.day));
+            .map(Shown::at)
+            .filter(|end| end.time == shown.time)
+            .map_or(shown.day, |end| end.day.max(shown.day));
         Self {
             // No month has a day that is none; the fallback is unreachable and harmless.
             day: u8::try_from(day).unwrap_or(1),
-            time: start.time,
+            time: shown.time,
         }
     }
 

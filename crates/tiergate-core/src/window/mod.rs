@@ -198,14 +198,14 @@ impl Window {
         // A window that starts with the last moment would have to end there too.
         if at < start || start == Timestamp::MAX {
             return Self {
-                start: anchor.boundary(month.after(-1)),
+                start: anchor.boundary(month.previous()),
                 end: start,
             };
         }
         // The next boundary is in the next month, and so after this moment.
         Self {
             start,
-            end: anchor.boundary(month.after(1)),
+            end: anchor.boundary(month.next()),
         }
     }
 

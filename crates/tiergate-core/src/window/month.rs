@@ -1,70 +1,87 @@
 //! The months of the calendar in UTC, reckoned in whole numbers: windows of billing periods are cut on
-//! the path of every request that takes units, and a calendar library costs ten times as much.
+//! the path of every request that takes units, and a calendar library costs several times as much.
 
 use crate::time::Timestamp;
 
 /// The microseconds of a day.
 const DAY: i64 = 86_400_000_000;
-/// The days from the first day of year 0, if years began with March, to that of 1970 in January.
-const EPOCH: i64 = 719_468;
+/// The days from the origin to 1970: thirty times as many as four hundred years have, and from March
+/// of year 0 on.
+const EPOCH: i64 = 30 * 146_097 + 719_468;
+/// No month has fewer days.
+const SHORTEST: u32 = 28;
 
 /// A month of the Gregorian calendar, extended in both directions.
 ///
-/// It is counted from March of year 0 on. Years that begin with March have the day that comes and goes
-/// at their end (H. Hinnant, "chrono-compatible low-level date algorithms").
+/// It is counted from March of the year -12000 on, which lies before all timestamps, so that no number
+/// is negative. Years that begin with March have the day that comes and goes at their end (H. Hinnant,
+/// "chrono-compatible low-level date algorithms").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Month(i64);
+pub(super) struct Month(u32);
 
 /// A moment as a calendar and a clock in UTC show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shown {
     pub(super) month: Month,
     /// From 1.
-    pub(super) day: i64,
+    pub(super) day: u32,
     /// Microseconds since midnight.
     pub(super) time: i64,
 }
 
 impl Month {
-    /// So many months later, or earlier if negative.
-    pub(super) fn after(self, months: i64) -> Self {
-        Self(self.0 + months)
+    pub(super) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 
-    /// How many days it has.
-    pub(super) fn length(self) -> i64 {
-        self.after(1).first_day() - self.first_day()
+    pub(super) fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
     }
 
     /// The moment of that day and time in it, or of its last day if it is too short, brought into the
     /// range of timestamps.
-    pub(super) fn moment(self, day: i64, time: i64) -> Timestamp {
-        let day = self.first_day() + day.min(self.length()) - 1;
-        Timestamp::from_micros(day.saturating_mul(DAY).saturating_add(time))
+    pub(super) fn moment(self, day: u32, time: i64) -> Timestamp {
+        let day = if day > SHORTEST {
+            day.min(self.length())
+        } else {
+            day
+        };
+        let days = i64::from(self.first_day()) + i64::from(day) - 1 - EPOCH;
+        Timestamp::from_micros(days * DAY + time)
     }
 
-    /// Its first day, counted from 1970.
-    fn first_day(self) -> i64 {
-        let (year, month) = (self.0.div_euclid(12), self.0.rem_euclid(12));
-        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-        year * 365 + leap_days + (153 * month + 2) / 5 - EPOCH
+    /// How many days it has.
+    fn length(self) -> u32 {
+        self.next().first_day() - self.first_day()
+    }
+
+    /// Its first day, counted from the origin.
+    fn first_day(self) -> u32 {
+        let (year, month) = (self.0 / 12, self.0 % 12);
+        year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5
     }
 }
 
 impl Shown {
     pub(super) fn at(at: Timestamp) -> Self {
-        let micros = at.as_micros();
-        let days = micros.div_euclid(DAY) + EPOCH;
+        let micros = at.as_micros() + EPOCH * DAY;
+        // Timestamps begin after the origin, and end within what fits; the fallback is unreachable.
+        let days = u32::try_from(micros / DAY).unwrap_or(0);
         // Every four hundred years have as many days.
-        let (cycle, of_cycle) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let (cycle, of_cycle) = (days / 146_097, days % 146_097);
         let year = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
         let of_year = of_cycle - (365 * year + year / 4 - year / 100);
         let month = (5 * of_year + 2) / 153;
         Self {
             month: Month((cycle * 400 + year) * 12 + month),
             day: of_year - (153 * month + 2) / 5 + 1,
-            time: micros.rem_euclid(DAY),
+            time: micros % DAY,
         }
+    }
+
+    /// Whether it is on the last day of its month.
+    pub(super) fn is_last_day(self) -> bool {
+        self.day >= SHORTEST && self.day == self.month.length()
     }
 }
 
@@ -76,21 +93,20 @@ mod tests {
     use super::*;
 
     /// What the calendar library says: year, month, day and length of the month.
-    fn by_the_library(at: Timestamp) -> (i64, i64, i64) {
+    fn by_the_library(at: Timestamp) -> (u32, i8, i8) {
         let shown = Offset::UTC.to_datetime(at.to_jiff());
-        let months = i64::from(shown.year()) * 12 + i64::from(shown.month());
-        (months, shown.day().into(), shown.days_in_month().into())
+        let months = (i32::from(shown.year()) + 12_000) * 12 + i32::from(shown.month());
+        let months = months.try_into().unwrap();
+        (months, shown.day(), shown.days_in_month())
     }
 
     fn check(at: Timestamp) {
         let shown = Shown::at(at);
         // January is the first month of the year there, and the eleventh here.
         let months = shown.month.0 + 3;
-        assert_eq!(
-            (months, shown.day, shown.month.length()),
-            by_the_library(at),
-            "{at}"
-        );
+        let [day, length] = [shown.day, shown.month.length()].map(|n| i8::try_from(n).unwrap());
+        assert_eq!((months, day, length), by_the_library(at), "{at}");
+        assert_eq!(shown.is_last_day(), day == length);
         assert_eq!(shown.month.moment(shown.day, shown.time), at);
     }
 
