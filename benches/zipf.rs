@@ -36,6 +36,17 @@ impl Zipf {
         }
     }
 
+    /// A walk on which all numbers below `bound` come equally often.
+    #[must_use]
+    pub fn evenly_below(bound: usize, start: usize) -> Self {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let draw = |_| usize::try_from(split_mix(&mut state) >> 32).unwrap_or(0) % bound;
+        Self {
+            draws: (0..DRAWS).map(draw).collect(),
+            at: start % DRAWS,
+        }
+    }
+
     /// The next number.
     pub fn step(&mut self) -> usize {
         self.at = (self.at + 1) % DRAWS;
