@@ -21,7 +21,11 @@
 //! # Ok::<(), tiergate_core::time::ParseTimestampError>(())
 //! ```
 
+#[cfg(target_os = "linux")]
+mod linux;
 mod manual;
+#[cfg(not(target_os = "linux"))]
+mod portable;
 mod system;
 
 pub use manual::ManualClock;
@@ -42,6 +46,18 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// The time since an origin that stays the same as long as the clock lives. Never decreases.
     fn elapsed(&self) -> Duration;
+
+    /// [`now`](Self::now), for who would rather have it cheap than sharp: it may be some milliseconds
+    /// behind, and is never ahead.
+    fn coarse_now(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// [`elapsed`](Self::elapsed), for who would rather have it cheap than sharp: it may be some
+    /// milliseconds behind, and is never ahead. By itself it never decreases either.
+    fn coarse_elapsed(&self) -> Duration {
+        self.elapsed()
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
@@ -51,5 +67,13 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn elapsed(&self) -> Duration {
         (**self).elapsed()
+    }
+
+    fn coarse_now(&self) -> Timestamp {
+        (**self).coarse_now()
+    }
+
+    fn coarse_elapsed(&self) -> Duration {
+        (**self).coarse_elapsed()
     }
 }

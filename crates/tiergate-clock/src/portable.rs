@@ -1,0 +1,37 @@
+//! The clocks that every system has.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where the machine's clock is read"
+)]
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tiergate_core::time::Timestamp;
+
+/// A moment of the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    at: Instant,
+}
+
+impl Origin {
+    pub(crate) fn now() -> Self {
+        Self { at: Instant::now() }
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.at.elapsed()
+    }
+
+    pub(crate) fn coarse_elapsed(self) -> Duration {
+        self.elapsed()
+    }
+
+    pub(crate) fn wall() -> Timestamp {
+        Timestamp::from_system_time(SystemTime::now())
+    }
+
+    pub(crate) fn coarse_wall() -> Timestamp {
+        Self::wall()
+    }
+}
