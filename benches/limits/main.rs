@@ -39,15 +39,13 @@ fn main() {
 fn many(effort: Effort) {
     let ids = claims::ids(MANY);
     let (bare, mapped) = (Bare::new(MANY), Mapped::new(&ids));
-    let store = Arc::new(MemoryUsage::new());
-    let [gauge, quota, rate] = [
-        claims::gauges(&ids),
-        claims::quotas(&ids),
-        claims::rates(&ids),
-    ]
-    .map(|claims| Counted::new(Arc::clone(&store), claims));
-    let two = Counted::new(Arc::clone(&store), claims::quotas_and_rates(&ids));
-    let guarded = Guarded::new(Arc::clone(&store), claims::quotas(&ids));
+    // A store for each, so that there are as many counters as the peer has.
+    let store = || Arc::new(MemoryUsage::new());
+    let gauge = Counted::new(store(), claims::gauges(&ids));
+    let quota = Counted::new(store(), claims::quotas(&ids));
+    let rate = Counted::new(store(), claims::rates(&ids));
+    let two = Counted::new(store(), claims::quotas_and_rates(&ids));
+    let guarded = Guarded::new(store(), claims::quotas(&ids));
     let uniform = Zipf::evenly_below(MANY, 0);
     let zipf = Zipf::below(MANY, 0);
     for (title, walk) in [

@@ -8,7 +8,8 @@ use tiergate_core::time::Timestamp;
 /// A moment of the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    at: Duration,
+    /// Nanoseconds since the machine started, of which there are 584 years.
+    at: u64,
 }
 
 impl Origin {
@@ -19,12 +20,16 @@ impl Origin {
     }
 
     pub(crate) fn elapsed(self) -> Duration {
-        since_boot(ClockId::Monotonic).saturating_sub(self.at)
+        self.until(ClockId::Monotonic)
     }
 
     /// Zero until the first tick after the origin.
     pub(crate) fn coarse_elapsed(self) -> Duration {
-        since_boot(ClockId::MonotonicCoarse).saturating_sub(self.at)
+        self.until(ClockId::MonotonicCoarse)
+    }
+
+    fn until(self, clock: ClockId) -> Duration {
+        Duration::from_nanos(since_boot(clock).saturating_sub(self.at))
     }
 
     pub(crate) fn wall() -> Timestamp {
@@ -37,12 +42,12 @@ impl Origin {
 }
 
 /// The monotonic clocks begin at zero, so nothing is cut off.
-fn since_boot(clock: ClockId) -> Duration {
+fn since_boot(clock: ClockId) -> u64 {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
-    Duration::new(
-        u64::try_from(tv_sec).unwrap_or(0),
-        u32::try_from(tv_nsec).unwrap_or(0),
-    )
+    u64::try_from(tv_sec)
+        .unwrap_or(0)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::try_from(tv_nsec).unwrap_or(0))
 }
 
 fn wall(clock: ClockId) -> Timestamp {

@@ -7,12 +7,14 @@ pub(crate) mod deadlines;
 mod id;
 mod idempotency;
 mod lease;
+mod name;
 mod reserve;
 pub(crate) mod room;
 mod settle;
 mod shard;
 mod shards;
 mod share;
+mod single;
 pub(crate) mod slab;
 mod statistics;
 mod sweep;
@@ -175,6 +177,9 @@ impl MemoryUsage {
     fn reserve_now(&self, request: Reserve<'_>) -> Result<ReserveOutcome, StoreError> {
         request.validate()?;
         let claims = request.claims();
+        if let ([claim], None) = (claims, request.idempotency_key()) {
+            return self.reserve_single(claim, request.ttl());
+        }
         let places = self.shards.places(claims.iter().map(Claim::key));
         let (Some(claim), Some(place)) = (claims.first(), places.first()) else {
             return Err(StoreError::new(StoreErrorKind::InvalidClaims));
@@ -218,6 +223,7 @@ impl MemoryUsage {
         };
         let holder = match token.kind {
             TokenKind::Holder(holder) => holder,
+            TokenKind::Single => return self.settle_single(token, ending),
             TokenKind::Replayed => return Ok(Settlement::AlreadySettled),
         };
         let age = || self.keys_committed.fetch_add(1, Ordering::Relaxed);

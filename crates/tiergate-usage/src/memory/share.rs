@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::now::Now;
 use crate::{
     Adjustment, CounterKey, CounterState, CounterWindow, Lease, LeaseEnd, LeaseExtension, LeaseId,
-    LeaseOutcome, Refusal, SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
+    LeaseOutcome, SharedStore, StoreError, StoreErrorKind, StoreFuture, Tally,
 };
 
 use super::MemoryUsage;
@@ -18,7 +18,10 @@ impl MemoryUsage {
     fn at<R>(&self, key: &CounterKey, act: impl Fn(Place, &mut Shard, &Now<'_>) -> R) -> R {
         let place = self.shards.place(key);
         self.locked(ShardSet::of(place.shard), |locked, now| {
-            act(place, locked.shard(place.shard), now)
+            let shard = locked.shard(place.shard);
+            let result = act(place, shard, now);
+            shard.due_at(shard.leases.next_due());
+            result
         })
     }
 
@@ -91,18 +94,13 @@ fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Opt
         None => {}
     }
     let claim = crate::Claim::new(lease.key.clone(), lease.units, lease.limit);
-    let reason = if claim.can_fit() {
-        Refusal::Full
-    } else {
-        Refusal::NeverFits
-    };
     let found = shard.counters.find(place.hash, lease.key);
     let refused_at = match found.and_then(|counter| shard.counters.get_mut(counter)) {
         Some(counter) => counter.refusal(&claim, now),
         None => (!claim.can_fit()).then(CounterState::default),
     };
     if let Some(state) = refused_at {
-        return Some(LeaseOutcome::Refused(reason, state));
+        return Some(LeaseOutcome::Refused(claim.refusal(), state));
     }
     if !shard.rooms.reservations.take(1) {
         return None;
@@ -130,7 +128,7 @@ impl Shard {
             return Some(counter);
         }
         let room = self.rooms.counters.take(1);
-        room.then(|| self.counters.create(place.hash, key.clone(), now))
+        room.then(|| self.counters.create(place.hash, key, now))
     }
 }
 
