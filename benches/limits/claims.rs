@@ -25,37 +25,34 @@ pub(crate) fn ids(count: usize) -> Vec<String> {
         .collect()
 }
 
-pub(crate) fn gauges(ids: &[String]) -> Vec<[Claim; 1]> {
-    claims(ids, [("storage_limit_gb", CounterWindow::Level)])
+/// The limits that one operation counts in.
+pub(crate) struct Limits<const N: usize>([(Arc<str>, CounterWindow); N]);
+
+pub(crate) fn gauge() -> Limits<1> {
+    Limits([("storage_limit_gb".into(), CounterWindow::Level)])
 }
 
-pub(crate) fn quotas(ids: &[String]) -> Vec<[Claim; 1]> {
-    claims(ids, [("workflow_executions_monthly", QUOTA)])
+pub(crate) fn quota() -> Limits<1> {
+    Limits([("workflow_executions_monthly".into(), QUOTA)])
 }
 
-pub(crate) fn rates(ids: &[String]) -> Vec<[Claim; 1]> {
-    claims(ids, [("api_calls_per_minute", RATE)])
+pub(crate) fn rate() -> Limits<1> {
+    Limits([("api_calls_per_minute".into(), RATE)])
 }
 
-pub(crate) fn quotas_and_rates(ids: &[String]) -> Vec<[Claim; 2]> {
-    claims(
-        ids,
-        [
-            ("sms_messages_monthly", QUOTA),
-            ("sms_messages_per_minute", RATE),
-        ],
-    )
+pub(crate) fn quota_and_rate() -> Limits<2> {
+    Limits([
+        ("sms_messages_monthly".into(), QUOTA),
+        ("sms_messages_per_minute".into(), RATE),
+    ])
 }
 
-fn claims<const N: usize>(ids: &[String], counted: [(&str, CounterWindow); N]) -> Vec<[Claim; N]> {
-    let counted = counted.map(|(feature, window)| (Arc::<str>::from(feature), window));
-    ids.iter()
-        .map(|id| {
-            let subject = Subject::user(id.as_str());
-            counted.each_ref().map(|(feature, window)| {
-                let key = CounterKey::new(subject.clone(), Arc::clone(feature), *window);
-                Claim::new(key, 1, Limit::AtMost(LIMIT))
-            })
+impl<const N: usize> Limits<N> {
+    /// One unit of each, as a gate asks for them: the subject came with the request, the rest is there.
+    pub(crate) fn claims(&self, subject: &Subject) -> [Claim; N] {
+        self.0.each_ref().map(|(feature, window)| {
+            let key = CounterKey::new(subject.clone(), Arc::clone(feature), *window);
+            Claim::new(key, 1, Limit::AtMost(LIMIT))
         })
-        .collect()
+    }
 }

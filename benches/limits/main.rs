@@ -23,9 +23,9 @@ const MANY: usize = 100_000;
 /// As many as one replica leases for.
 const LEASED: usize = 10_000;
 
-/// Something that takes one unit of the limit with a number.
+/// Something that takes one unit of the limit with a number, and tells how many are used then.
 trait Take: Sync {
-    fn take(&self, number: usize);
+    fn take(&self, number: usize) -> u64;
 }
 
 fn main() {
@@ -40,12 +40,12 @@ fn many(effort: Effort) {
     let ids = claims::ids(MANY);
     let (bare, mapped) = (Bare::new(MANY), Mapped::new(&ids));
     // A store for each, so that there are as many counters as the peer has.
-    let store = || Arc::new(MemoryUsage::new());
-    let gauge = Counted::new(store(), claims::gauges(&ids));
-    let quota = Counted::new(store(), claims::quotas(&ids));
-    let rate = Counted::new(store(), claims::rates(&ids));
-    let two = Counted::new(store(), claims::quotas_and_rates(&ids));
-    let guarded = Guarded::new(store(), claims::quotas(&ids));
+    let store = MemoryUsage::new;
+    let gauge = Counted::new(store(), &ids, claims::gauge());
+    let quota = Counted::new(store(), &ids, claims::quota());
+    let rate = Counted::new(store(), &ids, claims::rate());
+    let two = Counted::new(store(), &ids, claims::quota_and_rate());
+    let guarded = Guarded::new(store(), &ids, claims::quota());
     let uniform = Zipf::evenly_below(MANY, 0);
     let zipf = Zipf::below(MANY, 0);
     for (title, walk) in [
@@ -54,6 +54,7 @@ fn many(effort: Effort) {
     ] {
         Comparison::new(title)
             .column(PEER, walked(&mapped, walk))
+            .column("the same, one after the other", chained(&mapped, walk))
             .column(FLOOR, walked(&bare, walk))
             .column("reserve and commit, gauge", walked(&gauge, walk))
             .column("reserve and commit, quota", walked(&quota, walk))
@@ -77,10 +78,9 @@ fn many(effort: Effort) {
 fn hot(effort: Effort) {
     let ids = claims::ids(1);
     let (bare, mapped) = (Bare::new(1), Mapped::new(&ids));
-    let store = Arc::new(MemoryUsage::new());
-    let quota = Counted::new(Arc::clone(&store), claims::quotas(&ids));
-    let rate = Counted::new(Arc::clone(&store), claims::rates(&ids));
-    let two = Counted::new(Arc::clone(&store), claims::quotas_and_rates(&ids));
+    let quota = Counted::new(MemoryUsage::new(), &ids, claims::quota());
+    let rate = Counted::new(MemoryUsage::new(), &ids, claims::rate());
+    let two = Counted::new(MemoryUsage::new(), &ids, claims::quota_and_rate());
     let walk = Zipf::evenly_below(1, 0);
     Comparison::new("Taking one unit: one counter")
         .column(FLOOR, walked(&bare, &walk))
@@ -109,11 +109,11 @@ fn leased(effort: Effort) {
         .enable_time()
         .build()
         .expect("a runtime");
-    let memory = Counted::new(Arc::new(MemoryUsage::new()), claims::quotas(&ids));
+    let memory = Counted::new(MemoryUsage::new(), &ids, claims::quota());
     let front = LeasedUsage::builder(Arc::new(MemoryUsage::new()))
         .ahead(1 << 40)
         .build();
-    let leased = Counted::on_runtime(Arc::new(front), claims::quotas(&ids), runtime.handle());
+    let leased = Counted::on_runtime(front, &ids, claims::quota(), runtime.handle());
     let walk = Zipf::below(LEASED, 0);
     Comparison::new("Reserve and commit of a quota: 10,000 counters, zipf")
         .column("memory", walked(&memory, &walk))
@@ -130,6 +130,18 @@ const FLOOR: &str = "an atomic in an array (floor)";
 
 fn walked<'a>(way: &'a impl Take, walk: &'a Zipf) -> impl FnMut(u64) + 'a {
     |times| take(times, walk.clone(), way)
+}
+
+/// Each waits for the one before, as those of one request do. Otherwise a processor begins the next while
+/// it waits for memory, if that is near enough.
+fn chained<'a>(way: &'a impl Take, walk: &'a Zipf) -> impl FnMut(u64) + 'a {
+    |times| {
+        let (mut walk, mut used) = (walk.clone(), 0);
+        for _ in 0..times {
+            // No count is as high as that, which the processor cannot know.
+            used = way.take(walk.step() + usize::from(used >= 1 << 62));
+        }
+    }
 }
 
 fn walked_by_two<'a>(way: &'a impl Take, walk: &'a Zipf) -> impl FnMut(u64) + 'a {

@@ -74,10 +74,11 @@ fn claims(subject: usize, windows: &[CounterWindow]) -> Vec<Claim> {
 }
 
 async fn pair(store: &dyn UsageStore, claims: &[Claim]) -> Result<(), Box<dyn Error>> {
-    let outcome = store.reserve(Reserve::new(claims, TTL)).await?;
+    let request = Reserve::new(claims, TTL);
+    let outcome = store.reserve(request).await?;
     let ReserveOutcome::Admitted(admitted) = outcome else {
         return Err("it fits".into());
     };
-    store.commit(admitted.id(), &[1, 1][..claims.len()]).await?;
+    store.commit(admitted.id(), &request.units()).await?;
     Ok(())
 }

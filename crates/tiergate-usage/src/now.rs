@@ -8,8 +8,8 @@ use tiergate_core::time::Timestamp;
 
 /// The moment at which an operation acts.
 ///
-/// The monotonic time is read while what is counted is locked. So whoever holds a lock later reads no
-/// earlier time, and what one operation saw expire, no later one sees alive.
+/// The monotonic time of an operation on several shards is read while they are locked. So whoever holds
+/// their locks later reads no earlier time, and sees all parts of what has expired as such, or none.
 #[derive(Debug)]
 pub(crate) struct Now<'a> {
     clock: &'a dyn Clock,

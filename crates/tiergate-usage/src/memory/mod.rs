@@ -66,6 +66,8 @@ use shards::{Locked, ShardSet, Shards};
 ///   then never admits more than the limit, and a unit leaves at most `length / 512` late.
 ///   Committing more than was reserved counts the difference at the time of the commit. Committing
 ///   less, releasing and expiring give nothing back.
+/// * A reservation is never released before its time. Who settles one a few milliseconds late may find
+///   it open all the same, as the clock is read coarsely for that.
 /// * What is committed beyond `u64::MAX` units is counted, and reported as `u64::MAX`.
 ///
 /// # What is bounded
