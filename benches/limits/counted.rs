@@ -73,7 +73,7 @@ impl<S: UsageStore, const N: usize> Counted<S, N> {
     fn answer<T>(&self, ask: impl FnOnce(&S) -> StoreFuture<T>) -> T {
         let Some(runtime) = &self.runtime else {
             let answer = ask(&self.store).now_or_never();
-            return answer.ok().expect("it answers at once");
+            return answer.expect("it answers at once");
         };
         let _entered = runtime.enter();
         match ask(&self.store).now_or_never() {
