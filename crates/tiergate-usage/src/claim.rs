@@ -7,7 +7,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tiergate_core::Limit;
 
-use crate::{CounterKey, StoreError, StoreErrorKind};
+use crate::{CounterKey, Refusal, StoreError, StoreErrorKind};
 
 /// How many claims one operation may make.
 pub const MAX_CLAIMS: usize = 4;
@@ -61,6 +61,15 @@ impl Claim {
     #[must_use]
     pub fn can_fit(&self) -> bool {
         self.limit.admits(0, self.units)
+    }
+
+    /// Why the claim is refused, if it is.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.can_fit() {
+            Refusal::Full
+        } else {
+            Refusal::NeverFits
+        }
     }
 }
 

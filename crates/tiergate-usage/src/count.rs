@@ -46,7 +46,7 @@ impl Count {
         }
         let wait = most_before.and_then(|most| match self {
             Self::Sums { .. } => until_end(claim.key().window(), now),
-            Self::Log(log) => log.until_at_most(most, now.elapsed()),
+            Self::Log(log) => log.until_at_most(most, now.sharp()),
         });
         Some(self.state_with(wait))
     }
@@ -54,7 +54,7 @@ impl Count {
     pub(crate) fn reserve(&mut self, units: u64, now: &Now<'_>) {
         match self {
             Self::Sums { open, .. } => *open += u128::from(units),
-            Self::Log(log) => log.add(now.elapsed(), units),
+            Self::Log(log) => log.add(now.sharp(), units),
         }
     }
 
@@ -71,7 +71,12 @@ impl Count {
                 *open = open.saturating_sub(u128::from(reserved));
                 *committed += u128::from(actual);
             }
-            Self::Log(log) => log.add(now.elapsed(), actual.saturating_sub(reserved)),
+            Self::Log(log) => {
+                let more = actual.saturating_sub(reserved);
+                if more > 0 {
+                    log.add(now.sharp(), more);
+                }
+            }
         }
     }
 
@@ -116,7 +121,7 @@ impl Count {
         self.refresh(now);
         let wait = match self {
             Self::Sums { .. } => until_end(window, now),
-            Self::Log(log) => log.until_change(now.elapsed()),
+            Self::Log(log) => log.until_change(now.sharp()),
         };
         self.state_with(wait)
     }
@@ -129,7 +134,7 @@ impl Count {
 
     fn refresh(&mut self, now: &Now<'_>) {
         if let Self::Log(log) = self {
-            log.forget_elapsed(now.elapsed());
+            log.forget_elapsed(now.sharp());
         }
     }
 

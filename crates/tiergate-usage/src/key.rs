@@ -92,6 +92,11 @@ impl CounterKey {
         self.window
     }
 
+    /// The same text, for who has to know whether it lies in the same place.
+    pub(crate) fn feature_ref(&self) -> &Arc<str> {
+        &self.feature
+    }
+
     /// The same text, to be kept.
     #[must_use]
     pub fn shared_feature(&self) -> Arc<str> {

@@ -6,10 +6,14 @@ use crate::count::{Count, KEPT_AFTER_END, remembered_until};
 use crate::now::Now;
 use crate::{Claim, CounterKey, CounterState, CounterWindow, Tally};
 
+use super::name::Name;
+
+/// Begins with a cache line, and has what finding and counting needs in as few of them as can be.
+#[repr(align(64))]
 #[derive(Debug)]
 pub(super) struct Counter {
-    key: CounterKey,
     hash: u64,
+    name: Name,
     count: Count,
     /// How many open reservations refer to it.
     pins: u32,
@@ -17,18 +21,18 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    pub(super) fn new(key: CounterKey, hash: u64, now: &Now<'_>) -> Self {
+    pub(super) fn new(key: &CounterKey, hash: u64, now: &Now<'_>) -> Self {
         Self {
-            count: Count::new(key.window()),
-            key,
             hash,
+            name: Name::of(key),
+            count: Count::new(key.window()),
             pins: 0,
             touched: now.elapsed(),
         }
     }
 
-    pub(super) fn key(&self) -> &CounterKey {
-        &self.key
+    pub(super) fn is_of(&self, hash: u64, key: &CounterKey) -> bool {
+        self.hash == hash && self.name.is(key)
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -82,12 +86,12 @@ impl Counter {
 
     /// Where the counter stands.
     pub(super) fn state(&mut self, now: &Now<'_>) -> CounterState {
-        self.count.state(self.key.window(), now)
+        self.count.state(self.name.window(), now)
     }
 
     /// Until when an operation on this counter is remembered, by the monotonic clock.
     pub(super) fn remembered_until(&self, now: &Now<'_>) -> u64 {
-        remembered_until(self.key.window(), now)
+        remembered_until(self.name.window(), now)
     }
 
     /// Whether forgetting the counter would change no answer.
@@ -98,7 +102,7 @@ impl Counter {
         if self.count.is_zero(now) {
             return true;
         }
-        let CounterWindow::Fixed { end, .. } = self.key.window() else {
+        let CounterWindow::Fixed { end, .. } = self.name.window() else {
             return false;
         };
         let quiet = Duration::from_nanos(now.elapsed().saturating_sub(self.touched));

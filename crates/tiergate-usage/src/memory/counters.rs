@@ -32,9 +32,19 @@ impl Counters {
         let slots = &self.slots;
         self.index
             .find(hash, |&index| {
-                slot(slots, index).is_some_and(|counter| counter.key() == key)
+                slot(slots, index).is_some_and(|counter| counter.is_of(hash, key))
             })
             .copied()
+    }
+
+    /// The counter of `key`, and where it is.
+    pub(super) fn find_mut(
+        &mut self,
+        hash: u64,
+        key: &CounterKey,
+    ) -> Option<(CounterIndex, &mut Counter)> {
+        let index = self.find(hash, key)?;
+        Some((index, self.get_mut(index)?))
     }
 
     pub(super) fn get_mut(&mut self, index: CounterIndex) -> Option<&mut Counter> {
@@ -43,7 +53,7 @@ impl Counters {
     }
 
     /// Makes a counter for which the caller has taken room.
-    pub(super) fn create(&mut self, hash: u64, key: CounterKey, now: &Now<'_>) -> CounterIndex {
+    pub(super) fn create(&mut self, hash: u64, key: &CounterKey, now: &Now<'_>) -> CounterIndex {
         let index = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(None);
             // Room is bounded below this.

@@ -118,6 +118,11 @@ impl Leases {
         end
     }
 
+    /// When something next happens to one of them.
+    pub(super) fn next_due(&self) -> u64 {
+        self.due.first().map_or(u64::MAX, |(due, _)| *due)
+    }
+
     /// What was kept of an expired lease.
     pub(super) fn kept(&self, id: LeaseId) -> u64 {
         match self.by_id.get(&id).map(|held| held.stage) {

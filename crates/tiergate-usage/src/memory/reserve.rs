@@ -6,7 +6,7 @@ use crate::count::unused;
 use crate::holders::Holders;
 use crate::now::{Now, nanos};
 use crate::{
-    Admitted, Claim, CounterState, CounterStates, MAX_CLAIMS, Refusal, Refused, Replay, Reserve,
+    Admitted, Claim, CounterState, CounterStates, MAX_CLAIMS, Refused, Replay, Reserve,
     ReserveOutcome, StoreError, StoreErrorKind,
 };
 
@@ -162,12 +162,7 @@ impl Operation<'_> {
                 None => (!claim.can_fit()).then(CounterState::default),
             };
             if let Some(state) = refused_at {
-                let reason = if claim.can_fit() {
-                    Refusal::Full
-                } else {
-                    Refusal::NeverFits
-                };
-                return Err(Refused::new(index, reason, state));
+                return Err(Refused::new(index, claim.refusal(), state));
             }
             found.push(counter);
         }
@@ -227,7 +222,7 @@ impl Operation<'_> {
                 held,
                 role: Role::Away,
             };
-            away.push((shard, locked.shard(shard).insert(vacancy, part)));
+            away.push((shard, locked.shard(shard).insert(vacancy, part, now)));
         }
         let (holders, holder) = Holders::first();
         let keyed = self.key.as_ref().map(|key| {
@@ -249,7 +244,7 @@ impl Operation<'_> {
                 held,
                 role,
             };
-            home.insert(vacancy, part)
+            home.insert(vacancy, part, now)
         });
         // The home is one of the shards, so there always is a handle.
         let handle = handle.unwrap_or(Handle {
@@ -285,7 +280,7 @@ impl Operation<'_> {
             let counters = &mut shard_of_claims.counters;
             let counter = known.unwrap_or_else(|| {
                 created += 1;
-                counters.create(place.hash, asked.key().clone(), now)
+                counters.create(place.hash, asked.key(), now)
             });
             if let Some(counter) = counters.get_mut(counter) {
                 counter.reserve(asked.units(), now);

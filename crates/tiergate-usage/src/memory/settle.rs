@@ -59,9 +59,7 @@ pub(super) fn settle(
     if let Ending::Commit(units) = ending
         && units.len() != home.claims
     {
-        let fault = StoreError::new(StoreErrorKind::InvalidClaims)
-            .with_detail("a commit names the units of each claim");
-        return Err(fault);
+        return Err(wrong_claims());
     }
     if !home.holders.contains(holder) {
         return Ok(Step::Done(Settlement::AlreadySettled));
@@ -80,6 +78,11 @@ pub(super) fn settle(
         Ending::Commit(units) => commit(token, units, age, locked, now),
     }
     Ok(Step::Done(Settlement::Settled))
+}
+
+pub(super) fn wrong_claims() -> StoreError {
+    StoreError::new(StoreErrorKind::InvalidClaims)
+        .with_detail("a commit names the units of each claim")
 }
 
 fn release(token: Token, locked: &mut Locked<'_>) {
@@ -124,6 +127,7 @@ fn commit(
             until.max(remembered_until(locked.shard(*index), held, now))
         });
         let shard = locked.shard(token.shard);
+        shard.due_at(until);
         let keyed = *keyed;
         shard.keys.complete(
             keyed.key,

@@ -3,7 +3,7 @@
 //! Everything about a subject is in one shard. An operation on several subjects locks their shards in
 //! rising order, so that no two operations wait for each other.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 use tiergate_clock::Clock;
 use tiergate_core::Subject;
 
-use crate::now::Now;
-use crate::{CounterKey, MAX_CLAIMS};
+use crate::now::{Now, nanos};
+use crate::{CounterKey, CounterWindow, MAX_CLAIMS};
 
 use super::shard::Shard;
 
@@ -144,6 +144,20 @@ impl Shards {
         places
     }
 
+    /// Locks one shard, gives back what has expired there by `now`, and then acts.
+    ///
+    /// Returns also how many reservations expired.
+    pub(super) fn with_one<R>(
+        &self,
+        shard: ShardIndex,
+        now: &Now<'_>,
+        act: impl FnOnce(&mut Shard) -> R,
+    ) -> (R, u64) {
+        let mut shard = self.lock_one(shard).guard;
+        let expired = shard.expire(now);
+        (act(&mut shard), expired)
+    }
+
     /// Locks the shards of `set`, gives back what has expired there, and then acts.
     ///
     /// Returns also how many reservations expired.
@@ -206,9 +220,18 @@ impl Shards {
     }
 
     fn place_for(&self, subject: u64, key: &CounterKey) -> Place {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(subject);
+        hasher.write(key.feature().as_bytes());
+        // The start of a window or its length says all that has to be told apart.
+        hasher.write_u64(match key.window() {
+            CounterWindow::Level => 0,
+            CounterWindow::Sliding { length } => nanos(length),
+            CounterWindow::Fixed { start, .. } => start.as_micros().cast_unsigned(),
+        });
         Place {
             shard: ShardIndex::new(subject >> (u64::BITS - SHARDS.trailing_zeros())),
-            hash: self.hasher.hash_one((subject, key.feature(), key.window())),
+            hash: hasher.finish(),
         }
     }
 }

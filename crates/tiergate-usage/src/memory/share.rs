@@ -19,7 +19,10 @@ impl MemoryUsage {
     fn at<R>(&self, key: &CounterKey, act: impl Fn(Place, &mut Shard, &Now<'_>) -> R) -> R {
         let place = self.shards.place(key);
         self.locked(ShardSet::of(place.shard), |locked, now| {
-            act(place, locked.shard(place.shard), now)
+            let shard = locked.shard(place.shard);
+            let result = act(place, shard, now);
+            shard.due_at(shard.leases.next_due());
+            result
         })
     }
 
@@ -157,12 +160,7 @@ impl Shard {
             None if claim.can_fit() => return None,
             None => CounterState::default(),
         };
-        let reason = if claim.can_fit() {
-            Refusal::Full
-        } else {
-            Refusal::NeverFits
-        };
-        Some((reason, state))
+        Some((claim.refusal(), state))
     }
 
     /// The counter of `key`, made if it is not there. None if there is no room for it.
@@ -176,7 +174,7 @@ impl Shard {
             return Some(counter);
         }
         let room = self.rooms.counters.take(1);
-        room.then(|| self.counters.create(place.hash, key.clone(), now))
+        room.then(|| self.counters.create(place.hash, key, now))
     }
 }
 

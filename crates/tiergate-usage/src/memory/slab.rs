@@ -145,12 +145,28 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(crate) fn contains(&self, handle: Handle) -> bool {
-        let slot = usize::try_from(handle.slot)
-            .ok()
-            .and_then(|slot| self.slots.get(slot));
-        slot.is_some_and(|slot| {
-            slot.generation == handle.generation && matches!(slot.content, Content::Taken(_))
+    pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
+        let slot = self.slots.get(usize::try_from(handle.slot).ok()?)?;
+        match &slot.content {
+            Content::Taken(value) if slot.generation == handle.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The values that were put in since the one of this generation.
+    pub(crate) fn since(&self, generation: u64) -> impl Iterator<Item = (Handle, &T)> {
+        // Generations begin anywhere and may wrap, so that only their distance says which was first.
+        let is_new = move |other: u64| other.wrapping_sub(generation) < 1 << 63;
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(move |(position, slot)| match &slot.content {
+            Content::Taken(value) if is_new(slot.generation) => {
+                let handle = Handle {
+                    slot: u32::try_from(position).ok()?,
+                    generation: slot.generation,
+                };
+                Some((handle, value))
+            }
+            _ => None,
         })
     }
 

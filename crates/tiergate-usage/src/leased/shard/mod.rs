@@ -11,7 +11,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use crate::memory::deadlines::Deadlines;
+use crate::memory::deadlines::{Deadlines, Expiring};
 use crate::memory::room::Room;
 use crate::memory::slab::{Ended, Found, Slab};
 use crate::now::{Now, nanos};
@@ -53,8 +53,15 @@ pub(in crate::leased) struct Shard {
 
 #[derive(Debug)]
 struct Operation {
+    deadline: u64,
     held: SmallVec<[Held; MAX_CLAIMS]>,
     stage: Stage,
+}
+
+impl Expiring for Operation {
+    fn deadline(&self) -> u64 {
+        self.deadline
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -213,13 +220,16 @@ impl Shard {
             self.kick_if_pressing(*index, now);
         }
         let stage = Stage::Open;
-        let handle = self.operations.insert(vacancy, Operation { held, stage });
         let deadline = now.elapsed().saturating_add(nanos(ttl));
-        self.deadlines.push(deadline, handle);
-        let operations = &self.operations;
-        let live = operations.occupied();
+        let operation = Operation {
+            deadline,
+            held,
+            stage,
+        };
+        let operations = &mut self.operations;
+        let handle = operations.insert(vacancy, operation);
         self.deadlines
-            .thin_out(live, |handle| operations.contains(handle));
+            .add(deadline, now.elapsed(), handle, operations);
         Some(Admitted::new(
             self.names.name(handle),
             states,
@@ -251,7 +261,7 @@ impl Shard {
     /// Releases what has been open for too long.
     fn expire(&mut self, now: &Now<'_>) {
         let mut expired = 0_u64;
-        while let Some(handle) = self.deadlines.pop_due(now.elapsed()) {
+        while let Some(handle) = self.deadlines.pop_due(now.elapsed(), &self.operations) {
             let is_open = match self.operations.find(handle) {
                 Found::Here(operation) => matches!(operation.stage, Stage::Open),
                 Found::Gone(_) | Found::Unknown => false,
