@@ -141,6 +141,7 @@ mod holders;
 #[cfg(feature = "recorder")]
 mod journal;
 mod key;
+mod key_hash;
 mod leased;
 mod memory;
 mod now;
@@ -158,6 +159,7 @@ mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod sums;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]

@@ -26,6 +26,7 @@ enum Sharpness {
 }
 
 impl<'a> Now<'a> {
+    #[inline]
     pub(crate) fn read(clock: &'a dyn Clock) -> Self {
         Self {
             clock,
@@ -37,6 +38,7 @@ impl<'a> Now<'a> {
 
     /// A moment that may be some milliseconds ago, for an operation that only has to know what has
     /// expired, and may find out late.
+    #[inline]
     pub(crate) fn read_coarsely(clock: &'a dyn Clock) -> Self {
         Self {
             clock,
@@ -59,11 +61,13 @@ impl<'a> Now<'a> {
     }
 
     /// Nanoseconds of the monotonic clock.
+    #[inline]
     pub(crate) fn elapsed(&self) -> u64 {
         self.elapsed
     }
 
     /// The same where milliseconds count: when a unit of a rate was used.
+    #[inline]
     pub(crate) fn sharp(&self) -> u64 {
         match self.sharpness {
             Sharpness::Sharp => self.elapsed,
@@ -73,12 +77,14 @@ impl<'a> Now<'a> {
 
     /// The wall clock, read only by those who need it. It may be some milliseconds behind, so that
     /// nobody who waits for the end of a window comes back before it.
+    #[inline]
     pub(crate) fn wall(&self) -> Timestamp {
         *self.wall.get_or_init(|| self.clock.coarse_now())
     }
 }
 
 /// A length of time in nanoseconds; those above 584 years count as that.
+#[inline]
 pub(crate) fn nanos(length: Duration) -> u64 {
     length
         .as_secs()

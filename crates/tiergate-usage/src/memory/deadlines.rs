@@ -53,6 +53,7 @@ impl Deadlines {
     }
 
     /// No later than the next deadline.
+    #[inline]
     pub(crate) fn next(&self) -> u64 {
         let first = self.ordered.peek().map(|Reverse((deadline, _))| *deadline);
         first.unwrap_or(u64::MAX).min(self.unordered)

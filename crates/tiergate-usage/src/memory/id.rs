@@ -32,6 +32,7 @@ pub(super) enum TokenKind {
 }
 
 impl Token {
+    #[inline]
     pub(super) fn encode(self) -> ReservationId {
         let rest = match self.kind {
             TokenKind::Holder(holder) => u128::from(holder.0) << SHARD_BITS,
@@ -44,6 +45,7 @@ impl Token {
     }
 
     /// None when the number was not made here.
+    #[inline]
     pub(super) fn decode(id: ReservationId) -> Option<Self> {
         let number = id.as_u128();
         let low = u32::try_from(number & u128::from(u32::MAX)).ok()?;

@@ -7,7 +7,7 @@ pub(crate) mod deadlines;
 mod id;
 mod idempotency;
 mod lease;
-mod name;
+pub(crate) mod name;
 mod reserve;
 pub(crate) mod room;
 mod settle;
@@ -18,6 +18,7 @@ mod single;
 pub(crate) mod slab;
 mod statistics;
 mod sweep;
+pub(crate) mod table;
 
 pub use config::MemoryUsageBuilder;
 pub use statistics::Statistics;

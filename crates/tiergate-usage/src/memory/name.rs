@@ -2,82 +2,94 @@
 
 use std::sync::Arc;
 
-use tiergate_core::SubjectKind;
+use tiergate_core::{Subject, SubjectKind};
 
 use crate::{CounterKey, CounterWindow};
 
 /// The longest id that is kept in place. A UUID has 36 bytes.
-const SHORT: usize = 38;
+const SHORT: usize = 37;
 
 /// A [`CounterKey`] that can be compared without a look at other memory, unless the id is long. To find
 /// a counter among many costs as much as the memory that has to be fetched for it.
 #[derive(Debug)]
-pub(super) struct Name {
-    id: Id,
-    kind: SubjectKind,
+pub(crate) struct Name {
+    subject: Owner,
     feature: Arc<str>,
     window: CounterWindow,
 }
 
+/// A subject. Each case has the kind, which would take eight bytes beside them.
 #[derive(Debug)]
-enum Id {
-    Short { length: u8, bytes: [u8; SHORT] },
-    Long(Arc<str>),
+enum Owner {
+    Short {
+        kind: SubjectKind,
+        length: u8,
+        id: [u8; SHORT],
+    },
+    Long {
+        kind: SubjectKind,
+        id: Arc<str>,
+    },
 }
 
 impl Name {
-    pub(super) fn of(key: &CounterKey) -> Self {
+    pub(crate) fn of(key: &CounterKey) -> Self {
         Self {
-            id: Id::of(key.subject().id()),
-            kind: key.subject().kind(),
+            subject: Owner::of(key.subject()),
             feature: key.shared_feature(),
             window: key.window(),
         }
     }
 
-    pub(super) fn is(&self, key: &CounterKey) -> bool {
+    #[inline]
+    pub(crate) fn is(&self, key: &CounterKey) -> bool {
         self.window == key.window()
-            && self.kind == key.subject().kind()
-            && self.id.is(key.subject().id())
+            && self.subject.is(key.subject())
             && is_same(&self.feature, key.feature_ref())
     }
 
-    pub(super) fn window(&self) -> CounterWindow {
+    #[inline]
+    pub(crate) fn window(&self) -> CounterWindow {
         self.window
     }
 }
 
-impl Id {
-    fn of(text: &str) -> Self {
-        let mut bytes = [0; SHORT];
-        match (u8::try_from(text.len()), bytes.get_mut(..text.len())) {
+impl Owner {
+    fn of(subject: &Subject) -> Self {
+        let (kind, text) = (subject.kind(), subject.id());
+        let mut id = [0; SHORT];
+        match (u8::try_from(text.len()), id.get_mut(..text.len())) {
             (Ok(length), Some(start)) => {
                 start.copy_from_slice(text.as_bytes());
-                Self::Short { length, bytes }
+                Self::Short { kind, length, id }
             }
-            _ => Self::Long(text.into()),
+            _ => Self::Long {
+                kind,
+                id: text.into(),
+            },
         }
     }
 
-    fn is(&self, text: &str) -> bool {
+    #[inline]
+    fn is(&self, subject: &Subject) -> bool {
         match self {
-            Self::Short { length, bytes } => {
-                bytes.get(..usize::from(*length)) == Some(text.as_bytes())
+            Self::Short { kind, length, id } => {
+                *kind == subject.kind()
+                    && id.get(..usize::from(*length)) == Some(subject.id().as_bytes())
             }
-            Self::Long(long) => **long == *text,
+            Self::Long { kind, id } => *kind == subject.kind() && **id == *subject.id(),
         }
     }
 }
 
 /// Features come from one catalog, so nearly always the text lies in one place.
+#[inline]
 fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
 
 #[cfg(test)]
 mod tests {
-    use tiergate_core::Subject;
-
     use super::*;
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     ReserveOutcome, StoreError, StoreErrorKind,
 };
 
-use super::counters::CounterIndex;
+use super::counters::CounterId;
 use super::id::{Token, TokenKind};
 use super::idempotency::{Fingerprint, Known, ScopedKey};
 use super::room::Rooms;
@@ -37,7 +37,7 @@ pub(super) enum Failure {
     Final(StoreError),
 }
 
-type FoundCounters = SmallVec<[Option<CounterIndex>; MAX_CLAIMS]>;
+type FoundCounters = SmallVec<[Option<CounterId>; MAX_CLAIMS]>;
 
 impl Operation<'_> {
     pub(super) fn run(

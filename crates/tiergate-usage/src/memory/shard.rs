@@ -8,7 +8,7 @@ use crate::MAX_CLAIMS;
 use crate::holders::Holders;
 use crate::now::Now;
 
-use super::counters::{CounterIndex, Counters};
+use super::counters::{CounterId, Counters};
 use super::deadlines::{Deadlines, Expiring};
 use super::idempotency::{Fingerprint, Keys, ScopedKey};
 use super::lease::Leases;
@@ -52,13 +52,13 @@ pub(super) type HeldUnits = SmallVec<[Held; MAX_CLAIMS]>;
 pub(super) struct Held {
     // Small, because reservations are moved about.
     claim: u8,
-    pub(super) counter: CounterIndex,
+    pub(super) counter: CounterId,
     pub(super) units: u64,
 }
 
 impl Held {
     /// Units for the claim at the index `claim`, which is below [`MAX_CLAIMS`].
-    pub(super) fn new(claim: usize, counter: CounterIndex, units: u64) -> Self {
+    pub(super) fn new(claim: usize, counter: CounterId, units: u64) -> Self {
         Self {
             claim: u8::try_from(claim).unwrap_or(u8::MAX),
             counter,
@@ -131,6 +131,7 @@ impl Shard {
     }
 
     /// Something new is to be given back or forgotten at this moment.
+    #[inline]
     pub(super) fn due_at(&mut self, moment: u64) {
         self.due = self.due.min(moment);
     }
@@ -143,6 +144,7 @@ impl Shard {
     }
 
     /// Releases what has been open for too long. Tells how many reservations that were.
+    #[inline]
     pub(super) fn expire(&mut self, now: &Now<'_>) -> u64 {
         if now.elapsed() < self.due {
             return 0;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::MemoryUsage;
-use super::counters::CounterIndex;
+use super::counters::CounterId;
 use super::lease::Known;
 use super::shard::Shard;
 use super::shards::{Place, ShardSet};
@@ -142,7 +142,7 @@ fn take_ahead(
 }
 
 impl Shard {
-    fn state_of(&mut self, counter: CounterIndex, now: &Now<'_>) -> CounterState {
+    fn state_of(&mut self, counter: CounterId, now: &Now<'_>) -> CounterState {
         let counter = self.counters.get_mut(counter);
         counter.map_or(CounterState::default(), |counter| counter.state(now))
     }
@@ -164,12 +164,7 @@ impl Shard {
     }
 
     /// The counter of `key`, made if it is not there. None if there is no room for it.
-    fn counter_at(
-        &mut self,
-        place: Place,
-        key: &CounterKey,
-        now: &Now<'_>,
-    ) -> Option<CounterIndex> {
+    fn counter_at(&mut self, place: Place, key: &CounterKey, now: &Now<'_>) -> Option<CounterId> {
         if let Some(counter) = self.counters.find(place.hash, key) {
             return Some(counter);
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::MemoryUsage;
-use super::counters::CounterIndex;
+use super::counters::CounterId;
 use super::deadlines::{Deadlines, Expiring};
 use super::id::{Token, TokenKind};
 use super::room::Room;
@@ -33,7 +33,7 @@ pub(super) struct Singles {
 struct Single {
     deadline: u64,
     units: u64,
-    counter: CounterIndex,
+    counter: CounterId,
 }
 
 impl Expiring for Single {
@@ -71,6 +71,7 @@ enum Taken {
 }
 
 impl MemoryUsage {
+    #[inline]
     pub(super) fn reserve_single(
         &self,
         claim: &Claim,
@@ -99,6 +100,7 @@ impl MemoryUsage {
         })
     }
 
+    #[inline]
     fn take_single(&self, claim: &Claim, place: Place, ttl: Duration) -> Taken {
         // Read before the lock, which is held the shorter for it. As there is one shard, it does not
         // matter if another operation read a later time and was there first: a log takes an earlier
@@ -111,6 +113,7 @@ impl MemoryUsage {
         taken
     }
 
+    #[inline]
     pub(super) fn settle_single(
         &self,
         token: Token,
@@ -127,6 +130,7 @@ impl MemoryUsage {
 }
 
 impl Shard {
+    #[inline]
     fn take_single(&mut self, claim: &Claim, place: Place, ttl: Duration, now: &Now<'_>) -> Taken {
         let Some((index, counter)) = self.counters.find_mut(place.hash, claim.key()) else {
             return self.take_first(claim, place, ttl, now);
@@ -175,7 +179,7 @@ impl Shard {
     fn hold(
         &mut self,
         vacancy: Vacancy,
-        counter: CounterIndex,
+        counter: CounterId,
         units: u64,
         ttl: Duration,
         now: &Now<'_>,
@@ -198,6 +202,7 @@ impl Shard {
         handle
     }
 
+    #[inline]
     fn settle_single(
         &mut self,
         handle: Handle,
@@ -226,7 +231,7 @@ impl Shard {
             Some(_) => self.counts.committed += 1,
             None => self.counts.released += 1,
         }
-        self.singles.open.remove(handle, |_| Ended::Settled);
+        self.singles.open.end(handle, Ended::Settled);
         self.counts.open -= 1;
         Ok(Settlement::Settled)
     }

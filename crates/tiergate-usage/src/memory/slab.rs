@@ -92,6 +92,7 @@ impl<T> Slab<T> {
     }
 
     /// A free place, or none when there is no room for another.
+    #[inline]
     pub(crate) fn vacancy(&mut self, room: &Room) -> Option<Vacancy> {
         if self.settled.len() > SETTLED_KEPT {
             return self.settled.pop_front().map(Vacancy);
@@ -120,6 +121,7 @@ impl<T> Slab<T> {
         self.settled.push_front(vacancy.into_slot());
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, vacancy: Vacancy, value: T) -> Handle {
         let handle = Handle {
             slot: vacancy.into_slot(),
@@ -134,6 +136,7 @@ impl<T> Slab<T> {
         handle
     }
 
+    #[inline]
     pub(crate) fn find(&mut self, handle: Handle) -> Found<'_, T> {
         match slot_mut(&mut self.slots, handle.slot) {
             Some(slot) if slot.generation == handle.generation => match &mut slot.content {
@@ -145,6 +148,7 @@ impl<T> Slab<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
         let slot = self.slots.get(usize::try_from(handle.slot).ok()?)?;
         match &slot.content {
@@ -180,14 +184,32 @@ impl<T> Slab<T> {
         };
         let ended = ended(value);
         let before = std::mem::replace(&mut slot.content, Content::Ended(ended));
-        self.occupied -= 1;
-        match ended {
-            Ended::Settled => self.settled.push_back(handle.slot),
-            Ended::Expired => self.expired.push_back(handle.slot),
-        }
+        self.ended(handle.slot, ended);
         match before {
             Content::Taken(value) => Some(value),
             Content::Fresh | Content::Ended(_) => None,
+        }
+    }
+
+    /// Ends a value where it is, which spares moving it.
+    #[inline]
+    pub(crate) fn end(&mut self, handle: Handle, ended: Ended) {
+        let Some(slot) = slot_mut(&mut self.slots, handle.slot) else {
+            return;
+        };
+        if slot.generation != handle.generation || !matches!(slot.content, Content::Taken(_)) {
+            return;
+        }
+        slot.content = Content::Ended(ended);
+        self.ended(handle.slot, ended);
+    }
+
+    #[inline]
+    fn ended(&mut self, slot: u32, ended: Ended) {
+        self.occupied -= 1;
+        match ended {
+            Ended::Settled => self.settled.push_back(slot),
+            Ended::Expired => self.expired.push_back(slot),
         }
     }
 
@@ -215,6 +237,7 @@ impl<T> Slab<T> {
     }
 }
 
+#[inline]
 fn slot_mut<T>(slots: &mut [Slot<T>], slot: u32) -> Option<&mut Slot<T>> {
     slots.get_mut(usize::try_from(slot).ok()?)
 }
