@@ -7,107 +7,114 @@ use tiergate::usage::{
     Admission, Claim, Reservation, Reserve, ReserveOutcome, Settlement, StoreFuture,
 };
 use tiergate::{Subject, UsageStore};
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 
 use crate::Take;
-use crate::claims::Limits;
+use crate::claims::{Limits, Walk};
 
 const TTL: Duration = Duration::from_secs(30);
 
-/// Subjects that take one unit of each of their limits.
-pub(crate) struct Counted<S, const N: usize> {
+/// A store that has the counters of all customers.
+pub(crate) struct Filled<S, const N: usize> {
     store: Arc<S>,
-    subjects: Vec<Subject>,
     limits: Limits<N>,
     /// Where answers are awaited that do not come at once.
     runtime: Option<Handle>,
 }
 
-impl<S: UsageStore, const N: usize> Counted<S, N> {
-    /// Counts with a store that answers at once.
-    pub(crate) fn new(store: S, ids: &[String], limits: Limits<N>) -> Self {
+impl<S: UsageStore, const N: usize> Filled<S, N> {
+    /// With a store that answers at once.
+    pub(crate) fn new(store: S, limits: Limits<N>, walk: &Walk) -> Self {
         Self {
             store: Arc::new(store),
-            subjects: subjects(ids),
             limits,
             runtime: None,
         }
-        .warmed_up(ids)
+        .warmed_up(walk)
     }
 
-    /// Counts with a store that works on `runtime`.
-    pub(crate) fn on_runtime(
-        store: S,
-        ids: &[String],
-        limits: Limits<N>,
-        runtime: &Handle,
-    ) -> Self {
+    /// With a store that works on `runtime`.
+    pub(crate) fn on_runtime(store: S, limits: Limits<N>, walk: &Walk, runtime: &Handle) -> Self {
         Self {
             store: Arc::new(store),
-            subjects: subjects(ids),
             limits,
             runtime: Some(runtime.clone()),
         }
-        .warmed_up(ids)
+        .warmed_up(walk)
     }
 
-    /// Has the store make its counters for subjects that are not the ones it is asked for later: every
-    /// request brings a subject of its own.
-    fn warmed_up(self, ids: &[String]) -> Self {
-        for subject in subjects(ids) {
-            self.pair(&self.limits.claims(&subject));
+    fn warmed_up(self, walk: &Walk) -> Self {
+        let entered = self.runtime.as_ref().map(Handle::enter);
+        for id in walk.customers() {
+            self.pair(&self.limits.claims(&Subject::user(id)));
         }
+        drop(entered);
         self
     }
 
+    /// What the requests of a walk count, claims ready made.
+    pub(crate) fn counted(&self, walk: &Walk) -> Counted<'_, S, N> {
+        let claims = |id| self.limits.claims(&Subject::user::<String>(id));
+        Counted {
+            filled: self,
+            claims: walk.requests().map(claims).collect(),
+        }
+    }
+
+    /// The same as a gate does it: claims are made of the subject that came with the request, and a guard
+    /// holds what is reserved.
+    pub(crate) fn guarded(&self, walk: &Walk) -> Guarded<'_, S, N> {
+        Guarded {
+            filled: self,
+            subjects: walk.requests().map(Subject::user).collect(),
+        }
+    }
+
     fn pair(&self, claims: &[Claim; N]) -> u64 {
-        let outcome = self.answer(|store| store.reserve(Reserve::new(claims, TTL)));
+        let outcome = self.answer(self.store.reserve(Reserve::new(claims, TTL)));
         let Ok(ReserveOutcome::Admitted(admitted)) = outcome else {
             panic!("it fits");
         };
-        let settled = self.answer(|store| store.commit(admitted.id(), &[1; N]));
+        let settled = self.answer(self.store.commit(admitted.id(), &[1; N]));
         assert!(matches!(settled, Ok(Settlement::Settled)));
         admitted.states()[0].used()
     }
 
-    fn answer<T>(&self, ask: impl FnOnce(&S) -> StoreFuture<T>) -> T {
-        let Some(runtime) = &self.runtime else {
-            let answer = ask(&self.store).now_or_never();
-            return answer.expect("it answers at once");
-        };
-        let _entered = runtime.enter();
-        match ask(&self.store).now_or_never() {
-            Ok(answer) => answer,
-            Err(later) => runtime.block_on(later),
+    fn answer<T>(&self, answer: StoreFuture<T>) -> T {
+        match (answer.now_or_never(), &self.runtime) {
+            (Ok(answer), _) => answer,
+            (Err(later), Some(runtime)) => runtime.block_on(later),
+            (Err(_), None) => panic!("it answers at once"),
         }
     }
 }
 
-impl<S: UsageStore, const N: usize> Take for Counted<S, N> {
-    fn take(&self, number: usize) -> u64 {
-        self.pair(&self.limits.claims(&self.subjects[number]))
+/// Requests that take one unit of each of their limits.
+pub(crate) struct Counted<'a, S, const N: usize> {
+    filled: &'a Filled<S, N>,
+    claims: Vec<[Claim; N]>,
+}
+
+impl<S: UsageStore, const N: usize> Take for Counted<'_, S, N> {
+    fn take(&self, request: usize) -> u64 {
+        self.filled.pair(&self.claims[request])
+    }
+
+    fn enter(&self) -> Option<EnterGuard<'_>> {
+        self.filled.runtime.as_ref().map(Handle::enter)
     }
 }
 
 /// The same with the guard that a gate uses.
-pub(crate) struct Guarded<S>(Counted<S, 1>);
-
-impl<S: UsageStore> Guarded<S> {
-    pub(crate) fn new(store: S, ids: &[String], limits: Limits<1>) -> Self {
-        Self(Counted::new(store, ids, limits))
-    }
+pub(crate) struct Guarded<'a, S, const N: usize> {
+    filled: &'a Filled<S, N>,
+    subjects: Vec<Subject>,
 }
 
-impl<S: UsageStore> Take for Guarded<S> {
-    fn take(&self, number: usize) -> u64 {
-        let Counted {
-            store,
-            subjects,
-            limits,
-            ..
-        } = &self.0;
-        let claims = limits.claims(&subjects[number]);
-        let store: Arc<dyn UsageStore> = Arc::<S>::clone(store);
+impl<S: UsageStore, const N: usize> Take for Guarded<'_, S, N> {
+    fn take(&self, request: usize) -> u64 {
+        let claims = self.filled.limits.claims(&self.subjects[request]);
+        let store: Arc<dyn UsageStore> = Arc::<S>::clone(&self.filled.store);
         let admitting = Reservation::admit(store, Reserve::new(&claims, TTL));
         let Ok(Ok(Admission::Admitted(reservation))) = admitting.now_or_never() else {
             panic!("it fits");
@@ -117,8 +124,4 @@ impl<S: UsageStore> Take for Guarded<S> {
         assert!(matches!(settled, Ok(Ok(Settlement::Settled))));
         used
     }
-}
-
-fn subjects(ids: &[String]) -> Vec<Subject> {
-    ids.iter().map(|id| Subject::user(id.as_str())).collect()
 }

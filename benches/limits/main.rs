@@ -8,24 +8,42 @@
 
 mod claims;
 mod counted;
+#[cfg(feature = "peers")]
+mod governed;
 mod peer;
 
 use std::sync::Arc;
 
-use counted::{Counted, Guarded};
+use claims::{REQUESTS, Walk};
+use counted::Filled;
+#[cfg(feature = "peers")]
+use governed::Governed;
 use peer::{Bare, Mapped};
-use side_by_side::{Comparison, Effort, Zipf, on_two_threads};
+use side_by_side::{Comparison, Effort, Stopwatch};
 use tiergate::MemoryUsage;
 use tiergate::usage::LeasedUsage;
+use tokio::runtime::{EnterGuard, Runtime};
 
 /// More customers than fit into a processor's cache.
-const MANY: usize = 100_000;
+const MANY: u32 = 100_000;
 /// As many as one replica leases for.
-const LEASED: usize = 10_000;
+const LEASED: u32 = 10_000;
 
-/// Something that takes one unit of the limit with a number, and tells how many are used then.
+const PEER: &str = "DashMap get and compare-and-swap (peer)";
+const FLOOR: &str = "an atomic in an array (floor)";
+const QUOTA: &str = "reserve and commit, quota";
+const RATE: &str = "reserve and commit, rate";
+const TWO: &str = "reserve and commit, quota and rate";
+const LEASE: &str = "reserve and commit, quota, by leases";
+
+/// Something that takes one unit for a request, and tells how many are used then.
 trait Take: Sync {
-    fn take(&self, number: usize) -> u64;
+    fn take(&self, request: usize) -> u64;
+
+    /// What a thread has to have while it takes.
+    fn enter(&self) -> Option<EnterGuard<'_>> {
+        None
+    }
 }
 
 fn main() {
@@ -37,119 +55,159 @@ fn main() {
 
 /// Many counters, each of which is seldom in the cache.
 fn many(effort: Effort) {
-    let ids = claims::ids(MANY);
-    let (bare, mapped) = (Bare::new(MANY), Mapped::new(&ids));
+    let (uniform, zipf) = (Walk::uniform(MANY), Walk::zipf(MANY));
     // A store for each, so that there are as many counters as the peer has.
-    let store = MemoryUsage::new;
-    let gauge = Counted::new(store(), &ids, claims::gauge());
-    let quota = Counted::new(store(), &ids, claims::quota());
-    let rate = Counted::new(store(), &ids, claims::rate());
-    let two = Counted::new(store(), &ids, claims::quota_and_rate());
-    let guarded = Guarded::new(store(), &ids, claims::quota());
-    let uniform = Zipf::evenly_below(MANY);
-    let zipf = Zipf::below(MANY, 0);
+    let gauges = Filled::new(MemoryUsage::new(), claims::gauge(), &uniform);
+    let quotas = Filled::new(MemoryUsage::new(), claims::quota(), &uniform);
+    let rates = Filled::new(MemoryUsage::new(), claims::rate(), &uniform);
+    let both = Filled::new(MemoryUsage::new(), claims::quota_and_rate(), &uniform);
     for (title, walk) in [
         ("Taking one unit: 100,000 counters, uniform", &uniform),
         ("Taking one unit: 100,000 counters, zipf", &zipf),
     ] {
-        Comparison::new(title)
-            .column(PEER, walked(&mapped, walk))
-            .column("the same, one after the other", chained(&mapped, walk))
-            .column(FLOOR, walked(&bare, walk))
-            .column("reserve and commit, gauge", walked(&gauge, walk))
-            .column("reserve and commit, quota", walked(&quota, walk))
-            .column("reserve and commit, rate", walked(&rate, walk))
-            .column("reserve and commit, quota and rate", walked(&two, walk))
-            .column(
-                "reserve and commit, quota, by a guard",
-                walked(&guarded, walk),
-            )
-            .run(effort);
+        let (bare, mapped) = (Bare::new(walk), Mapped::new(walk));
+        #[cfg(feature = "peers")]
+        let governed = Governed::new(walk);
+        let (gauge, quota, rate) = (
+            gauges.counted(walk),
+            quotas.counted(walk),
+            rates.counted(walk),
+        );
+        let (two, guarded) = (both.counted(walk), quotas.guarded(walk));
+        let table = Comparison::new(title)
+            .by(Stopwatch::ThreadCpu)
+            .column(PEER, walked(&mapped))
+            .column("the same, one after the other", chained(&mapped))
+            .column(FLOOR, walked(&bare))
+            .column("reserve and commit, gauge", walked(&gauge))
+            .column(QUOTA, walked(&quota))
+            .column("the same, one after the other", chained(&quota))
+            .column(RATE, walked(&rate))
+            .column(TWO, walked(&two))
+            .column("reserve and commit, quota, by a guard", walked(&guarded));
+        #[cfg(feature = "peers")]
+        let table = table.column(GOVERNED, walked(&governed));
+        table.run(effort);
     }
+    let (bare, mapped) = (Bare::new(&zipf), Mapped::new(&zipf));
+    let (quota, rate) = (quotas.counted(&zipf), rates.counted(&zipf));
     Comparison::new("The same from two threads, for one of them: 100,000 counters, zipf")
-        .column(PEER, walked_by_two(&mapped, &zipf))
-        .column(FLOOR, walked_by_two(&bare, &zipf))
-        .column("reserve and commit, quota", walked_by_two(&quota, &zipf))
-        .column("reserve and commit, rate", walked_by_two(&rate, &zipf))
+        .column(PEER, walked_by_two(&mapped))
+        .column(FLOOR, walked_by_two(&bare))
+        .column(QUOTA, walked_by_two(&quota))
+        .column(RATE, walked_by_two(&rate))
         .run(effort);
 }
 
 /// One counter that everybody wants.
 fn hot(effort: Effort) {
-    let ids = claims::ids(1);
-    let (bare, mapped) = (Bare::new(1), Mapped::new(&ids));
-    let quota = Counted::new(MemoryUsage::new(), &ids, claims::quota());
-    let rate = Counted::new(MemoryUsage::new(), &ids, claims::rate());
-    let two = Counted::new(MemoryUsage::new(), &ids, claims::quota_and_rate());
-    let walk = Zipf::evenly_below(1);
-    Comparison::new("Taking one unit: one counter")
-        .column(FLOOR, walked(&bare, &walk))
-        .column(PEER, walked(&mapped, &walk))
-        .column("reserve and commit, quota", walked(&quota, &walk))
-        .column("reserve and commit, rate", walked(&rate, &walk))
-        .column("reserve and commit, quota and rate", walked(&two, &walk))
-        .run(effort);
-    Comparison::new("The same from two threads, for one of them: one counter")
-        .column(FLOOR, walked_by_two(&bare, &walk))
-        .column(PEER, walked_by_two(&mapped, &walk))
-        .column("reserve and commit, quota", walked_by_two(&quota, &walk))
-        .column("reserve and commit, rate", walked_by_two(&rate, &walk))
-        .column(
-            "reserve and commit, quota and rate",
-            walked_by_two(&two, &walk),
-        )
-        .run(effort);
+    let walk = Walk::uniform(1);
+    let runtime = runtime();
+    let (bare, mapped) = (Bare::new(&walk), Mapped::new(&walk));
+    let quotas = Filled::new(MemoryUsage::new(), claims::quota(), &walk);
+    let rates = Filled::new(MemoryUsage::new(), claims::rate(), &walk);
+    let both = Filled::new(MemoryUsage::new(), claims::quota_and_rate(), &walk);
+    let leases = Filled::on_runtime(front(), claims::quota(), &walk, runtime.handle());
+    let (quota, rate) = (quotas.counted(&walk), rates.counted(&walk));
+    let (two, leased) = (both.counted(&walk), leases.counted(&walk));
+    #[cfg(feature = "peers")]
+    let governed = Governed::new(&walk);
+    let table = Comparison::new("Taking one unit: one counter")
+        .by(Stopwatch::ThreadCpu)
+        .column(FLOOR, walked(&bare))
+        .column(PEER, walked(&mapped))
+        .column(QUOTA, walked(&quota))
+        .column(RATE, walked(&rate))
+        .column(TWO, walked(&two))
+        .column(LEASE, walked(&leased));
+    #[cfg(feature = "peers")]
+    let table = table.column(GOVERNED, walked(&governed));
+    table.run(effort);
+    let table = Comparison::new("The same from two threads, for one of them: one counter")
+        .column(FLOOR, walked_by_two(&bare))
+        .column(PEER, walked_by_two(&mapped))
+        .column(QUOTA, walked_by_two(&quota))
+        .column(RATE, walked_by_two(&rate))
+        .column(TWO, walked_by_two(&two))
+        .column(LEASE, walked_by_two(&leased));
+    #[cfg(feature = "peers")]
+    let table = table.column(GOVERNED, walked_by_two(&governed));
+    table.run(effort);
 }
 
 /// Units that are leased from a store which several processes share.
 fn leased(effort: Effort) {
-    let ids = claims::ids(LEASED);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
-        .build()
-        .expect("a runtime");
-    let memory = Counted::new(MemoryUsage::new(), &ids, claims::quota());
-    let front = LeasedUsage::builder(Arc::new(MemoryUsage::new()))
-        .ahead(1 << 40)
-        .build();
-    let leased = Counted::on_runtime(front, &ids, claims::quota(), runtime.handle());
-    let walk = Zipf::below(LEASED, 0);
+    let walk = Walk::zipf(LEASED);
+    let runtime = runtime();
+    let quotas = Filled::new(MemoryUsage::new(), claims::quota(), &walk);
+    let leases = Filled::on_runtime(front(), claims::quota(), &walk, runtime.handle());
+    let (quota, leased) = (quotas.counted(&walk), leases.counted(&walk));
+    // Blocks are small at first, and grow with demand.
+    walked(&leased)(20 * u64::from(LEASED));
     Comparison::new("Reserve and commit of a quota: 10,000 counters, zipf")
-        .column("memory", walked(&memory, &walk))
-        .column("leased", walked(&leased, &walk))
+        .by(Stopwatch::ThreadCpu)
+        .column("memory", walked(&quota))
+        .column("by leases", walked(&leased))
         .run(effort);
     Comparison::new("The same from two threads, for one of them")
-        .column("memory", walked_by_two(&memory, &walk))
-        .column("leased", walked_by_two(&leased, &walk))
+        .column("memory", walked_by_two(&quota))
+        .column("by leases", walked_by_two(&leased))
         .run(effort);
 }
 
-const PEER: &str = "DashMap get and compare-and-swap (peer)";
-const FLOOR: &str = "an atomic in an array (floor)";
+#[cfg(feature = "peers")]
+const GOVERNED: &str = "governor, by key (peer)";
 
-fn walked<'a>(way: &'a impl Take, walk: &'a Zipf) -> impl FnMut(u64) + 'a {
-    |times| take(times, walk.clone(), way)
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime")
+}
+
+fn front() -> LeasedUsage {
+    LeasedUsage::builder(Arc::new(MemoryUsage::new()))
+        .ahead(1 << 40)
+        .build()
+}
+
+fn walked<'a>(way: &'a impl Take) -> impl FnMut(u64) + 'a {
+    let mut from = 0;
+    move |times| from = take(way, times, from)
 }
 
 /// Each waits for the one before, as those of one request do. Otherwise a processor begins the next while
 /// it waits for memory, if that is near enough.
-fn chained<'a>(way: &'a impl Take, walk: &'a Zipf) -> impl FnMut(u64) + 'a {
-    |times| {
-        let (mut walk, mut used) = (walk.clone(), 0);
+fn chained<'a>(way: &'a impl Take) -> impl FnMut(u64) + 'a {
+    let mut at = 0;
+    move |times| {
+        let mut used = 0;
         for _ in 0..times {
             // No count is as high as that, which the processor cannot know.
-            used = way.take(walk.step() + usize::from(used >= 1 << 62));
+            at = (at + 1 + usize::from(used >= 1 << 62)) % REQUESTS;
+            used = way.take(at);
         }
     }
 }
 
-fn walked_by_two<'a>(way: &'a impl Take, walk: &'a Zipf) -> impl FnMut(u64) + 'a {
-    |times| on_two_threads(times, walk, |times, walk| take(times, walk, way))
+fn walked_by_two<'a>(way: &'a impl Take) -> impl FnMut(u64) + 'a {
+    let mut from = 0;
+    move |times| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| take(way, times, from + REQUESTS / 2));
+            from = take(way, times, from);
+        });
+    }
 }
 
-fn take(times: u64, mut walk: Zipf, way: &impl Take) {
+/// Takes so many times, and tells where it ended.
+fn take(way: &impl Take, times: u64, from: usize) -> usize {
+    let _entered = way.enter();
+    let mut at = from;
     for _ in 0..times {
-        way.take(walk.step());
+        at = (at + 1) % REQUESTS;
+        way.take(at);
     }
+    at
 }

@@ -56,15 +56,6 @@ impl Zipf {
         }
     }
 
-    /// A walk on which all numbers below `bound` come alike, as of [`uniform`].
-    #[must_use]
-    pub fn evenly_below(bound: usize) -> Self {
-        Self {
-            draws: uniform(u32::try_from(bound).unwrap_or(u32::MAX), DRAWS).into(),
-            at: 0,
-        }
-    }
-
     /// The next number.
     pub fn step(&mut self) -> usize {
         self.at = (self.at + 1) % DRAWS;
