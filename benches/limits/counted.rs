@@ -54,7 +54,7 @@ impl<S: UsageStore, const N: usize> Filled<S, N> {
 
     /// What the requests of a walk count, claims ready made.
     pub(crate) fn counted(&self, walk: &Walk) -> Counted<'_, S, N> {
-        let claims = |id| self.limits.claims(&Subject::user::<String>(id));
+        let claims = |id: String| self.limits.claims(&Subject::user(id));
         Counted {
             filled: self,
             claims: walk.requests().map(claims).collect(),

@@ -194,9 +194,10 @@ fn chained<'a>(way: &'a impl Take) -> impl FnMut(u64) + 'a {
 fn walked_by_two<'a>(way: &'a impl Take) -> impl FnMut(u64) + 'a {
     let mut from = 0;
     move |times| {
-        std::thread::scope(|scope| {
-            scope.spawn(|| take(way, times, from + REQUESTS / 2));
-            from = take(way, times, from);
+        let there = from + REQUESTS / 2;
+        from = std::thread::scope(|scope| {
+            scope.spawn(move || take(way, times, there));
+            take(way, times, from)
         });
     }
 }

@@ -212,11 +212,11 @@ impl Operation<'_> {
         let mut away = SmallVec::new();
         let mut at_home = None;
         for (shard, vacancy) in vacancies {
-            let held = self.take_in(shard, found, &mut states, locked, now);
             if shard == self.home {
-                at_home = Some((vacancy, held));
+                at_home = Some(vacancy);
                 continue;
             }
+            let held = self.take_in(shard, found, &mut states, locked, now);
             let part = Part {
                 deadline,
                 held,
@@ -231,8 +231,8 @@ impl Operation<'_> {
                 fingerprint: Fingerprint::of(self.request.claims()),
             })
         });
-        let home = locked.shard(self.home);
-        let handle = at_home.map(|(vacancy, held)| {
+        let handle = at_home.map(|vacancy| {
+            let held = self.take_in(self.home, found, &mut states, locked, now);
             let role = Role::Home(Home {
                 claims: self.request.claims().len(),
                 holders,
@@ -244,7 +244,7 @@ impl Operation<'_> {
                 held,
                 role,
             };
-            home.insert(vacancy, part, now)
+            locked.shard(self.home).insert(vacancy, part, now)
         });
         // The home is one of the shards, so there always is a handle.
         let handle = handle.unwrap_or(Handle {
@@ -252,6 +252,7 @@ impl Operation<'_> {
             generation: 0,
         });
         if let Some(key) = &self.key {
+            let home = locked.shard(self.home);
             home.keys.open(key.clone(), handle, &home.rooms.keys);
         }
         let token = Token {
