@@ -148,6 +148,7 @@ mod now;
 mod observe;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod queue;
 mod rate;
 #[cfg(feature = "recorder")]
 pub mod recorder;
