@@ -77,11 +77,11 @@ fn many(effort: Effort) {
         let table = Comparison::new(title)
             .by(Stopwatch::ThreadCpu)
             .column(PEER, walked(&mapped))
-            .column("the same, one after the other", chained(&mapped))
+            .column("the peer, one after the other", chained(&mapped))
             .column(FLOOR, walked(&bare))
             .column("reserve and commit, gauge", walked(&gauge))
             .column(QUOTA, walked(&quota))
-            .column("the same, one after the other", chained(&quota))
+            .column("quota, one after the other", chained(&quota))
             .column(RATE, walked(&rate))
             .column(TWO, walked(&two))
             .column("reserve and commit, quota, by a guard", walked(&guarded));
