@@ -7,7 +7,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tiergate_core::Limit;
 
-use crate::{CounterKey, StoreError, StoreErrorKind};
+use crate::{CounterKey, Refusal, StoreError, StoreErrorKind};
 
 /// How many claims one operation may make.
 pub const MAX_CLAIMS: usize = 4;
@@ -40,27 +40,40 @@ impl Claim {
     }
 
     /// The counter.
+    #[inline]
     #[must_use]
     pub fn key(&self) -> &CounterKey {
         &self.key
     }
 
     /// How many units are asked for.
+    #[inline]
     #[must_use]
     pub fn units(&self) -> u64 {
         self.units
     }
 
     /// How many units there are. Known to this operation only: no store keeps it.
+    #[inline]
     #[must_use]
     pub fn limit(&self) -> Limit {
         self.limit
     }
 
     /// Whether the claim would fit if nothing at all was used.
+    #[inline]
     #[must_use]
     pub fn can_fit(&self) -> bool {
         self.limit.admits(0, self.units)
+    }
+
+    /// Why the claim is refused, if it is.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.can_fit() {
+            Refusal::Full
+        } else {
+            Refusal::NeverFits
+        }
     }
 }
 
@@ -149,18 +162,21 @@ impl<'a> Reserve<'a> {
     }
 
     /// The claims, in the order in which they are checked.
+    #[inline]
     #[must_use]
     pub fn claims(&self) -> &'a [Claim] {
         self.claims
     }
 
     /// The name of the operation, if it has one.
+    #[inline]
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&'a IdempotencyKey> {
         self.idempotency_key
     }
 
     /// How long the reservation may stay open.
+    #[inline]
     #[must_use]
     pub fn ttl(&self) -> Duration {
         self.ttl
@@ -200,6 +216,7 @@ impl<'a> Reserve<'a> {
         Err(StoreError::new(StoreErrorKind::InvalidClaims).with_detail(fault))
     }
 
+    #[inline]
     fn has_twins(&self) -> bool {
         let mut rest = self.claims;
         while let [first, others @ ..] = rest {

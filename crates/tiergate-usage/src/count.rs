@@ -6,6 +6,7 @@ use tiergate_core::Limit;
 
 use crate::now::{Now, nanos};
 use crate::rate::RateLog;
+use crate::sums::Sums;
 use crate::{Claim, CounterState, CounterWindow, Tally};
 
 /// How long a quota's counter is kept after its window, by both clocks, so that a wall clock set
@@ -17,24 +18,22 @@ const REMEMBERED_FOR_GAUGE: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Debug)]
 pub(crate) enum Count {
-    // Sums are wider than units, so that no history of 64-bit units overflows them.
-    Sums { committed: u128, open: u128 },
-    Log(RateLog),
+    Sums(Sums),
+    // Boxed, so that quotas and gauges, which most counters are, do not take its room.
+    Log(Box<RateLog>),
 }
 
 impl Count {
     /// Nothing, in such a window.
     pub(crate) fn new(window: CounterWindow) -> Self {
         match window {
-            CounterWindow::Level | CounterWindow::Fixed { .. } => Self::Sums {
-                committed: 0,
-                open: 0,
-            },
-            CounterWindow::Sliding { length } => Self::Log(RateLog::new(length)),
+            CounterWindow::Level | CounterWindow::Fixed { .. } => Self::Sums(Sums::default()),
+            CounterWindow::Sliding { length } => Self::Log(Box::new(RateLog::new(length))),
         }
     }
 
     /// Where the counter stands, if the claim does not fit now.
+    #[inline]
     pub(crate) fn refusal(&mut self, claim: &Claim, now: &Now<'_>) -> Option<CounterState> {
         let Limit::AtMost(bound) = claim.limit() else {
             return None;
@@ -45,16 +44,17 @@ impl Count {
             return None;
         }
         let wait = most_before.and_then(|most| match self {
-            Self::Sums { .. } => until_end(claim.key().window(), now),
-            Self::Log(log) => log.until_at_most(most, now.elapsed()),
+            Self::Sums(_) => until_end(claim.key().window(), now),
+            Self::Log(log) => log.until_at_most(most, now.sharp()),
         });
         Some(self.state_with(wait))
     }
 
+    #[inline]
     pub(crate) fn reserve(&mut self, units: u64, now: &Now<'_>) {
         match self {
-            Self::Sums { open, .. } => *open += u128::from(units),
-            Self::Log(log) => log.add(now.elapsed(), units),
+            Self::Sums(sums) => sums.reserve(units),
+            Self::Log(log) => log.add(now.sharp(), units),
         }
     }
 
@@ -65,38 +65,41 @@ impl Count {
         }
     }
 
+    #[inline]
     pub(crate) fn commit(&mut self, reserved: u64, actual: u64, now: &Now<'_>) {
         match self {
-            Self::Sums { committed, open } => {
-                *open = open.saturating_sub(u128::from(reserved));
-                *committed += u128::from(actual);
+            Self::Sums(sums) => {
+                sums.release(reserved);
+                sums.raise(actual);
             }
-            Self::Log(log) => log.add(now.elapsed(), actual.saturating_sub(reserved)),
+            Self::Log(log) => {
+                let more = actual.saturating_sub(reserved);
+                if more > 0 {
+                    log.add(now.sharp(), more);
+                }
+            }
         }
     }
 
+    #[inline]
     pub(crate) fn release(&mut self, reserved: u64) {
         match self {
-            Self::Sums { open, .. } => *open = open.saturating_sub(u128::from(reserved)),
+            Self::Sums(sums) => sums.release(reserved),
             Self::Log(_) => {}
         }
     }
 
     /// Adds to what is committed.
     pub(crate) fn raise(&mut self, units: u64) {
-        if let Self::Sums { committed, .. } = self {
-            *committed += u128::from(units);
+        if let Self::Sums(sums) = self {
+            sums.raise(units);
         }
     }
 
     /// Takes up to `units` off what is committed, and tells how many.
     pub(crate) fn lower(&mut self, units: u64) -> u64 {
         match self {
-            Self::Sums { committed, .. } => {
-                let taken = (*committed).min(u128::from(units));
-                *committed -= taken;
-                u64::try_from(taken).unwrap_or(units)
-            }
+            Self::Sums(sums) => sums.lower(units),
             Self::Log(_) => 0,
         }
     }
@@ -104,7 +107,7 @@ impl Count {
     /// What the counter is made of. A rate is made of what it has in its log.
     pub(crate) fn tally(&self) -> Tally {
         let (committed, open) = match self {
-            Self::Sums { committed, open } => (*committed, *open),
+            Self::Sums(sums) => (sums.committed(), sums.open()),
             Self::Log(log) => (log.used(), 0),
         };
         let shown = |units| u64::try_from(units).unwrap_or(u64::MAX);
@@ -112,11 +115,12 @@ impl Count {
     }
 
     /// Where the counter of such a window stands.
+    #[inline]
     pub(crate) fn state(&mut self, window: CounterWindow, now: &Now<'_>) -> CounterState {
         self.refresh(now);
         let wait = match self {
-            Self::Sums { .. } => until_end(window, now),
-            Self::Log(log) => log.until_change(now.elapsed()),
+            Self::Sums(_) => until_end(window, now),
+            Self::Log(log) => log.until_change(now.sharp()),
         };
         self.state_with(wait)
     }
@@ -127,19 +131,22 @@ impl Count {
         self.used() == 0
     }
 
+    #[inline]
     fn refresh(&mut self, now: &Now<'_>) {
         if let Self::Log(log) = self {
-            log.forget_elapsed(now.elapsed());
+            log.forget_elapsed(now.sharp());
         }
     }
 
+    #[inline]
     fn used(&self) -> u128 {
         match self {
-            Self::Sums { committed, open } => committed + open,
+            Self::Sums(sums) => sums.used(),
             Self::Log(log) => log.used(),
         }
     }
 
+    #[inline]
     fn state_with(&self, wait: Option<Duration>) -> CounterState {
         CounterState::new(u64::try_from(self.used()).unwrap_or(u64::MAX), wait)
     }
@@ -160,6 +167,7 @@ pub(crate) fn remembered_until(window: CounterWindow, now: &Now<'_>) -> u64 {
     now.elapsed().saturating_add(nanos(length))
 }
 
+#[inline]
 fn until_end(window: CounterWindow, now: &Now<'_>) -> Option<Duration> {
     match window {
         CounterWindow::Level | CounterWindow::Sliding { .. } => None,

@@ -31,6 +31,7 @@ enum Kind<T> {
 
 impl<T> StoreFuture<T> {
     /// An answer that is there.
+    #[inline]
     pub fn ready(value: T) -> Self {
         Self {
             kind: Kind::Ready(value),
@@ -50,6 +51,7 @@ impl<T> StoreFuture<T> {
     /// # Errors
     ///
     /// The future itself, when the answer is still to come.
+    #[inline]
     pub fn now_or_never(self) -> Result<T, Self> {
         match self.kind {
             Kind::Ready(value) => Ok(value),
@@ -60,6 +62,7 @@ impl<T> StoreFuture<T> {
 
 impl<T: 'static> StoreFuture<T> {
     /// The answer, changed by `change`. Allocates only when the answer is still to come.
+    #[inline]
     pub fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> StoreFuture<U> {
         match self.kind {
             Kind::Ready(value) => StoreFuture::ready(change(value)),
@@ -76,6 +79,7 @@ impl<T> Future for StoreFuture<T> {
     type Output = T;
 
     /// Once it has given its answer it stays pending for ever.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         if let Kind::Boxed(future) = &mut self.kind {
             let value = std::task::ready!(future.as_mut().poll(cx));

@@ -75,21 +75,30 @@ impl CounterKey {
     }
 
     /// Who uses it.
+    #[inline]
     #[must_use]
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
     /// The key text of the feature that is used.
+    #[inline]
     #[must_use]
     pub fn feature(&self) -> &str {
         &self.feature
     }
 
     /// The window it counts in.
+    #[inline]
     #[must_use]
     pub fn window(&self) -> CounterWindow {
         self.window
+    }
+
+    /// The same text, for who has to know whether it lies in the same place.
+    #[inline]
+    pub(crate) fn feature_ref(&self) -> &Arc<str> {
+        &self.feature
     }
 
     /// The same text, to be kept.
@@ -124,6 +133,7 @@ pub enum CounterWindow {
 }
 
 impl CounterWindow {
+    #[inline]
     pub(crate) fn is_empty(self) -> bool {
         match self {
             Self::Level => false,

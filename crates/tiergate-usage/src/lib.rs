@@ -141,12 +141,14 @@ mod holders;
 #[cfg(feature = "recorder")]
 mod journal;
 mod key;
+mod key_hash;
 mod leased;
 mod memory;
 mod now;
 mod observe;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod queue;
 mod rate;
 #[cfg(feature = "recorder")]
 pub mod recorder;
@@ -158,6 +160,7 @@ mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod sums;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]

@@ -8,20 +8,42 @@ use tiergate_core::time::Timestamp;
 
 /// The moment at which an operation acts.
 ///
-/// The monotonic time is read while what is counted is locked. So whoever holds a lock later reads no
-/// earlier time, and what one operation saw expire, no later one sees alive.
+/// The monotonic time of an operation on several shards is read while they are locked. So whoever holds
+/// their locks later reads no earlier time, and sees all parts of what has expired as such, or none.
 #[derive(Debug)]
 pub(crate) struct Now<'a> {
     clock: &'a dyn Clock,
     elapsed: u64,
+    sharpness: Sharpness,
     wall: OnceCell<Timestamp>,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Sharpness {
+    Sharp,
+    /// Some milliseconds behind.
+    Coarse,
+}
+
 impl<'a> Now<'a> {
+    #[inline]
     pub(crate) fn read(clock: &'a dyn Clock) -> Self {
         Self {
             clock,
             elapsed: nanos(clock.elapsed()),
+            sharpness: Sharpness::Sharp,
+            wall: OnceCell::new(),
+        }
+    }
+
+    /// A moment that may be some milliseconds ago, for an operation that only has to know what has
+    /// expired, and may find out late.
+    #[inline]
+    pub(crate) fn read_coarsely(clock: &'a dyn Clock) -> Self {
+        Self {
+            clock,
+            elapsed: nanos(clock.coarse_elapsed()),
+            sharpness: Sharpness::Coarse,
             wall: OnceCell::new(),
         }
     }
@@ -33,22 +55,39 @@ impl<'a> Now<'a> {
         Self {
             clock,
             elapsed,
+            sharpness: Sharpness::Sharp,
             wall: OnceCell::new(),
         }
     }
 
     /// Nanoseconds of the monotonic clock.
+    #[inline]
     pub(crate) fn elapsed(&self) -> u64 {
         self.elapsed
     }
 
-    /// The wall clock, read only by those who need it.
+    /// The same where milliseconds count: when a unit of a rate was used.
+    #[inline]
+    pub(crate) fn sharp(&self) -> u64 {
+        match self.sharpness {
+            Sharpness::Sharp => self.elapsed,
+            Sharpness::Coarse => nanos(self.clock.elapsed()),
+        }
+    }
+
+    /// The wall clock, read only by those who need it. It may be some milliseconds behind, so that
+    /// nobody who waits for the end of a window comes back before it.
+    #[inline]
     pub(crate) fn wall(&self) -> Timestamp {
-        *self.wall.get_or_init(|| self.clock.now())
+        *self.wall.get_or_init(|| self.clock.coarse_now())
     }
 }
 
 /// A length of time in nanoseconds; those above 584 years count as that.
+#[inline]
 pub(crate) fn nanos(length: Duration) -> u64 {
-    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
+    length
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(length.subsec_nanos()))
 }

@@ -1,9 +1,9 @@
 //! The log of a rate: what was admitted during the last span, and when.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::now::nanos;
+use crate::queue::Queue;
 
 /// The most entries a log keeps before it merges neighbours.
 const MAX_ENTRIES: usize = 1_024;
@@ -21,7 +21,7 @@ const CELLS: u64 = 512;
 pub(crate) struct RateLog {
     length: u64,
     // INVARIANT: times rise strictly from front to back.
-    entries: VecDeque<Entry>,
+    entries: Queue<[Entry; 4]>,
     // INVARIANT: the sum of the units of the entries.
     used: u128,
 }
@@ -36,7 +36,7 @@ impl RateLog {
     pub(crate) fn new(length: Duration) -> Self {
         Self {
             length: nanos(length),
-            entries: VecDeque::new(),
+            entries: Queue::new(),
             used: 0,
         }
     }
@@ -119,7 +119,7 @@ impl RateLog {
     /// How long until no more than `most` units are used.
     pub(crate) fn until_at_most(&self, most: u128, now: u64) -> Option<Duration> {
         let mut used = self.used;
-        for entry in &self.entries {
+        for entry in self.entries.iter() {
             used -= u128::from(entry.units);
             if used <= most {
                 return Some(self.until_left(entry, now));
@@ -154,7 +154,9 @@ impl RateLog {
             }
             last = Some(entry);
         }
-        self.entries.extend(last);
+        if let Some(last) = last {
+            self.entries.push_back(last);
+        }
         self.used = used;
     }
 }

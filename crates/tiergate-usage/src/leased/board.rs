@@ -1,12 +1,12 @@
 //! The shards and their locks. Nothing in here waits for anything but a lock.
 
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
 use tiergate_clock::Clock;
 
+use crate::key_hash::KeyHash;
 use crate::memory::room::Room;
 use crate::now::Now;
 use crate::{Claim, CounterKey, LeaseId, MAX_CLAIMS, ReservationId, Reserve};
@@ -53,6 +53,7 @@ impl Lock for Cell {
         Self(Mutex::new(shard))
     }
 
+    #[inline]
     fn with<R>(&self, work: impl FnOnce(&mut Shard) -> R) -> R {
         // Nothing in a shard panics half-way; should it ever, other subjects must not suffer.
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -72,7 +73,7 @@ pub(super) struct Board<L> {
     cells: Box<[L]>,
     // The last one stands apart, so that every index leads to one.
     last: L,
-    hasher: foldhash::fast::RandomState,
+    hash: KeyHash,
     terms: Terms,
     clock: Arc<dyn Clock>,
     tag: Tag,
@@ -94,7 +95,7 @@ impl<L: Lock> Board<L> {
         Self {
             cells: (0..SHARDS - 1).map(cell).collect(),
             last: cell(SHARDS - 1),
-            hasher: foldhash::fast::RandomState::default(),
+            hash: KeyHash::default(),
             terms,
             clock,
             tag,
@@ -104,6 +105,7 @@ impl<L: Lock> Board<L> {
     }
 
     /// Where an operation is decided here. None if it is for the store to decide.
+    #[inline]
     pub(super) fn place(&self, request: &Reserve<'_>) -> Option<Place> {
         if request.idempotency_key().is_some() {
             return None;
@@ -118,10 +120,11 @@ impl<L: Lock> Board<L> {
         if !request.claims().iter().all(is_local) {
             return None;
         }
-        let subject = self.hasher.hash_one(subject);
+        let subject = self.hash.of_subject(subject);
+        // Pushed one by one: for so few, collecting costs more than what is collected.
         let mut hashes = SmallVec::new();
         for claim in request.claims() {
-            hashes.push(self.hash(subject, claim.key()));
+            hashes.push(self.hash.of_key(subject, claim.key()));
         }
         Some(Place {
             shard: shard_of(subject),
@@ -131,12 +134,8 @@ impl<L: Lock> Board<L> {
 
     /// Where one counter would be found.
     pub(super) fn place_of(&self, key: &CounterKey) -> (ShardIndex, u64) {
-        let subject = self.hasher.hash_one(key.subject());
-        (shard_of(subject), self.hash(subject, key))
-    }
-
-    fn hash(&self, subject: u64, key: &CounterKey) -> u64 {
-        self.hasher.hash_one((subject, key.feature(), key.window()))
+        let subject = self.hash.of_subject(key.subject());
+        (shard_of(subject), self.hash.of_key(subject, key))
     }
 
     /// The shard of a local operation.
@@ -145,17 +144,35 @@ impl<L: Lock> Board<L> {
     }
 
     /// Acts on a shard, and tells which of its accounts need a task.
+    #[inline]
     pub(super) fn with<R>(
         &self,
         shard: ShardIndex,
         act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
     ) -> (R, Kicks) {
-        let cell = self.cells.get(usize::from(shard.0)).unwrap_or(&self.last);
-        cell.with(|shard| {
+        self.cell(shard).with(|shard| {
             // Read under the lock, so that time does not go back for the shard.
             let now = Now::read(&*self.clock);
             (act(shard, &now), shard.take_kicks())
         })
+    }
+
+    /// The same at a moment that may be some milliseconds ago, for what only gives up units: by it none
+    /// may be taken, as a block may be over that was not at that moment.
+    #[inline]
+    pub(super) fn with_coarsely<R>(
+        &self,
+        shard: ShardIndex,
+        act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
+    ) -> (R, Kicks) {
+        let now = Now::read_coarsely(&*self.clock);
+        self.cell(shard)
+            .with(|shard| (act(shard, &now), shard.take_kicks()))
+    }
+
+    #[inline]
+    fn cell(&self, shard: ShardIndex) -> &L {
+        self.cells.get(usize::from(shard.0)).unwrap_or(&self.last)
     }
 
     pub(super) fn fresh_lease(&self) -> LeaseId {

@@ -35,13 +35,13 @@ macro_rules! either {
 
 impl Entry {
     /// None if nothing is ever taken ahead of this counter.
-    pub(super) fn new(key: CounterKey, hash: u64, now: u64, terms: &Terms) -> Option<Self> {
+    pub(super) fn new(key: CounterKey, now: u64, terms: &Terms) -> Option<Self> {
         match key.window() {
             crate::CounterWindow::Fixed { .. } => {
-                Some(Self::Quota(Box::new(Account::new(key, hash, now))))
+                Some(Self::Quota(Box::new(Account::new(key, now))))
             }
             crate::CounterWindow::Sliding { .. } => {
-                let rate = RateAccount::new(key, hash, now, terms)?;
+                let rate = RateAccount::new(key, now, terms)?;
                 Some(Self::Rate(Box::new(rate)))
             }
             crate::CounterWindow::Level => None,
@@ -50,10 +50,6 @@ impl Entry {
 
     pub(super) fn key(&self) -> &CounterKey {
         either!(self, it => it.key())
-    }
-
-    pub(super) fn hash(&self) -> u64 {
-        either!(self, it => it.hash())
     }
 
     /// Those who wait for units, in turn.

@@ -34,6 +34,7 @@ impl Tag {
     }
 
     /// The shard of an operation of this process.
+    #[inline]
     pub(super) fn shard(self, id: ReservationId) -> Option<ShardIndex> {
         let low = u32::try_from(id.as_u128() & u128::from(u32::MAX)).ok()?;
         (low >> SHARD_BITS == self.0).then(|| ShardIndex::new(u64::from(low)))
@@ -45,6 +46,7 @@ impl Names {
         Self { tag, shard }
     }
 
+    #[inline]
     pub(super) fn name(self, handle: Handle) -> ReservationId {
         let low = u128::from(self.tag.0) << SHARD_BITS | u128::from(self.shard.get());
         let place = u128::from(handle.slot) << 32;
@@ -52,6 +54,7 @@ impl Names {
         ReservationId::from_u128(generation | place | low)
     }
 
+    #[inline]
     pub(super) fn handle(self, id: ReservationId) -> Option<Handle> {
         if self.tag.shard(id) != Some(self.shard) {
             return None;

@@ -128,7 +128,8 @@ use waiting::Later;
 ///   be counted or not;
 /// * an operation that was open for longer than its own [time to live](Reserve::ttl): its units went back,
 ///   and its commit ends as [`Settlement::Expired`]. This is the only way in which work that was
-///   admitted is not counted.
+///   admitted is not counted. Who commits a few milliseconds late may be in time all the same, as the
+///   clock is read coarsely for that.
 ///
 /// If a request for a block is refused, and an earlier copy of it reaches the store afterwards, the
 /// store leases units to nobody. They expire, but what was to be kept of them stays counted.
@@ -342,7 +343,16 @@ impl UsageStore for LeasedUsage {
         id: ReservationId,
         units: &[u64],
     ) -> StoreFuture<Result<Settlement, StoreError>> {
-        let settled = self.settle(id, |shard, now| {
+        let Some(shard) = self.office.board.shard_of(id) else {
+            return self.office.store.commit(id, units);
+        };
+        let plain = self
+            .office
+            .with_coarsely(shard, |shard, now| shard.commit_plain(id, units, now));
+        if let Some(settlement) = plain {
+            return StoreFuture::ready(Ok(settlement));
+        }
+        let settled = self.office.with(shard, |shard, now| {
             shard.commit(id, units, Patience::AtOnce, now)
         });
         match settled {
@@ -350,9 +360,6 @@ impl UsageStore for LeasedUsage {
             Settled::WrongClaims => StoreFuture::ready(Err(waiting::wrong_claims())),
             Settled::Unknown => self.office.store.commit(id, units),
             Settled::NotAtOnce | Settled::Later(_) => {
-                let Some(shard) = self.office.board.shard_of(id) else {
-                    return self.office.store.commit(id, units);
-                };
                 let office = Arc::clone(&self.office);
                 StoreFuture::boxed(waiting::commit(office, shard, id, SmallVec::from(units)))
             }

@@ -12,7 +12,7 @@ use crate::now::Now;
 use crate::{CounterKey, Lease, RateBlock, SharedStore, StoreError, StoreErrorKind};
 
 use super::account::{Answer, Message, Step};
-use super::accounts::AccountIndex;
+use super::accounts::AccountId;
 use super::board::{Board, Cell, ShardIndex};
 use super::observe;
 use super::shard::{Kicks, Shard};
@@ -61,6 +61,7 @@ impl Office {
     }
 
     /// Acts on a shard, and starts the tasks that are needed then.
+    #[inline]
     pub(super) fn with<R>(
         self: &Arc<Self>,
         shard: ShardIndex,
@@ -73,6 +74,21 @@ impl Office {
         result
     }
 
+    /// The same at a moment that may be some milliseconds ago, for what takes no units.
+    #[inline]
+    pub(super) fn with_coarsely<R>(
+        self: &Arc<Self>,
+        shard: ShardIndex,
+        act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
+    ) -> R {
+        let (result, kicks) = self.board.with_coarsely(shard, act);
+        if !kicks.is_empty() {
+            self.start(shard, kicks);
+        }
+        result
+    }
+
+    #[cold]
     fn start(self: &Arc<Self>, shard: ShardIndex, kicks: Kicks) {
         let runtime = Handle::try_current();
         let runtime = runtime.ok().or_else(|| self.runtime.get().cloned());
@@ -216,7 +232,7 @@ impl Office {
 struct Turn {
     office: Arc<Office>,
     shard: ShardIndex,
-    account: AccountIndex,
+    account: AccountId,
     stage: Stage,
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::{CounterKey, MAX_CLAIMS, Refused, ReserveOutcome, StoreError, StoreErrorKind};
 
-use super::accounts::AccountIndex;
+use super::accounts::AccountId;
 
 /// What an operation that waited is told.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(super) struct Wants {
 /// Units of one counter.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    pub(super) account: AccountIndex,
+    pub(super) account: AccountId,
     pub(super) key: CounterKey,
     pub(super) units: u64,
     pub(super) limit: Limit,

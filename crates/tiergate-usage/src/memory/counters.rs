@@ -1,77 +1,73 @@
 //! The counters of one shard.
 
-use hashbrown::HashTable;
-
 use crate::CounterKey;
 use crate::now::Now;
 
 use super::counter::Counter;
 use super::room::Room;
+use super::table::{Id, Table};
 
-/// How many counters are looked at, whenever one is made, for one that can go. More than one, so
-/// that idle counters go faster than new ones come.
-const SWEPT_PER_NEW: usize = 4;
+/// How many places are looked at, whenever a counter is made, for one that can go. As many counters are
+/// in them as go faster than new ones come: places are filled to three eighths at least when they have
+/// just been doubled.
+const SWEPT_PER_NEW: usize = 8;
 
-/// Where a counter is, for as long as a reservation refers to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CounterIndex(u32);
+/// Which counter it is, for as long as a reservation refers to it.
+pub(super) type CounterId = Id;
 
 /// Counters by key.
 ///
 /// They are made when they are first used, and forgotten when that changes no answer.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    index: HashTable<CounterIndex>,
-    slots: Vec<Option<Counter>>,
-    vacant: Vec<CounterIndex>,
+    table: Table<Counter>,
     cursor: usize,
 }
 
 impl Counters {
-    pub(super) fn find(&self, hash: u64, key: &CounterKey) -> Option<CounterIndex> {
-        let slots = &self.slots;
-        self.index
-            .find(hash, |&index| {
-                slot(slots, index).is_some_and(|counter| counter.key() == key)
-            })
-            .copied()
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &CounterKey) -> Option<CounterId> {
+        self.table.find(hash, key)
     }
 
-    pub(super) fn get_mut(&mut self, index: CounterIndex) -> Option<&mut Counter> {
-        let position = usize::try_from(index.0).ok()?;
-        self.slots.get_mut(position)?.as_mut()
+    /// The counter of `key`, and which it is.
+    #[inline]
+    pub(super) fn find_mut(
+        &mut self,
+        hash: u64,
+        key: &CounterKey,
+    ) -> Option<(CounterId, &mut Counter)> {
+        self.table.find_mut(hash, key)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: CounterId) -> Option<&mut Counter> {
+        self.table.get_mut(id)
     }
 
     /// Makes a counter for which the caller has taken room.
-    pub(super) fn create(&mut self, hash: u64, key: CounterKey, now: &Now<'_>) -> CounterIndex {
-        let index = self.vacant.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            // Room is bounded below this.
-            CounterIndex(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
-        });
-        let position = usize::try_from(index.0).unwrap_or(usize::MAX);
-        if let Some(slot) = self.slots.get_mut(position) {
-            *slot = Some(Counter::new(key, hash, now));
-        }
-        let slots = &self.slots;
-        self.index
-            .insert_unique(hash, index, |&other| hash_of(slots, other));
-        index
+    pub(super) fn create(&mut self, hash: u64, key: &CounterKey, now: &Now<'_>) -> CounterId {
+        self.table.insert(hash, |id| Counter::new(key, id, now))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.index.len()
+        self.table.len()
     }
 
-    /// Looks at the next few counters in turn, and forgets the idle ones. Tells how many.
+    /// Looks at the next few places in turn, and forgets the counters there that are idle. Tells how
+    /// many.
     pub(super) fn sweep_some(&mut self, now: &Now<'_>, room: &Room) -> u64 {
         let mut swept = 0;
         for _ in 0..SWEPT_PER_NEW {
-            if self.cursor >= self.slots.len() {
+            if self.cursor >= self.table.places() {
                 self.cursor = 0;
             }
-            swept += u64::from(self.forget_if_idle(self.cursor, now, room));
-            self.cursor += 1;
+            if self.forget_if_idle(self.cursor, now, room) {
+                // Another may have come to its place.
+                swept += 1;
+            } else {
+                self.cursor += 1;
+            }
         }
         swept
     }
@@ -79,50 +75,109 @@ impl Counters {
     /// Looks at every counter, forgets the idle ones and gives their memory back. Tells how many.
     pub(super) fn sweep(&mut self, now: &Now<'_>, room: &Room) -> u64 {
         let mut swept = 0;
-        for position in 0..self.slots.len() {
-            swept += u64::from(self.forget_if_idle(position, now, room));
+        let mut place = 0;
+        while place < self.table.places() {
+            if self.forget_if_idle(place, now, room) {
+                swept += 1;
+            } else {
+                place += 1;
+            }
         }
-        while matches!(self.slots.last(), Some(None)) {
-            self.slots.pop();
-        }
-        let end = self.slots.len();
-        self.vacant
-            .retain(|index| usize::try_from(index.0).is_ok_and(|position| position < end));
-        if self.slots.capacity() / 4 > end {
-            let slots = &mut self.slots;
-            slots.shrink_to(end * 2);
-            self.vacant.shrink_to(end);
-            let slots = &self.slots;
-            self.index
-                .shrink_to(self.index.len() * 2, |&index| hash_of(slots, index));
-        }
+        self.table.shrink();
         swept
     }
 
-    fn forget_if_idle(&mut self, position: usize, now: &Now<'_>, room: &Room) -> bool {
-        let Some(slot) = self.slots.get_mut(position) else {
-            return false;
-        };
-        let Some(counter) = slot.take_if(|counter| counter.is_idle(now)) else {
-            return false;
-        };
-        let index = CounterIndex(u32::try_from(position).unwrap_or(u32::MAX));
-        if let Ok(entry) = self
-            .index
-            .find_entry(counter.hash(), |&other| other == index)
-        {
-            entry.remove();
+    fn forget_if_idle(&mut self, place: usize, now: &Now<'_>, room: &Room) -> bool {
+        let forgotten = self.table.remove_at(place, |counter| counter.is_idle(now));
+        if forgotten {
+            room.give_back(1);
         }
-        self.vacant.push(index);
-        room.give_back(1);
-        true
+        forgotten
     }
 }
 
-fn slot(slots: &[Option<Counter>], index: CounterIndex) -> Option<&Counter> {
-    slots.get(usize::try_from(index.0).ok()?)?.as_ref()
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
 
-fn hash_of(slots: &[Option<Counter>], index: CounterIndex) -> u64 {
-    slot(slots, index).map_or(0, Counter::hash)
+    use proptest::prelude::*;
+    use tiergate_clock::ManualClock;
+    use tiergate_core::Subject;
+    use tiergate_core::time::Timestamp;
+
+    use super::*;
+    use crate::CounterWindow;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// Takes a unit of the counter with that number, which is made if it is not there.
+        Take(u64),
+        /// Gives it back.
+        Leave(u64),
+        SweepSome,
+        Sweep,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            8 => (0..200_u64).prop_map(Step::Take),
+            8 => (0..200_u64).prop_map(Step::Leave),
+            2 => Just(Step::SweepSome),
+            1 => Just(Step::Sweep),
+        ]
+    }
+
+    fn key(number: u64) -> CounterKey {
+        CounterKey::new(Subject::user(number.to_string()), "f", CounterWindow::Level)
+    }
+
+    proptest! {
+        /// Wherever they lie, and however many have the same hash or one nearby: also around the end.
+        #[test]
+        fn every_counter_in_use_is_found_by_its_key_and_its_id(
+            steps in prop::collection::vec(step(), 1..600),
+            hashes in 1..40_u64,
+            start in prop_oneof![Just(0), Just(u64::MAX - 3), any::<u64>()],
+        ) {
+            let clock = ManualClock::at(Timestamp::from_seconds(0));
+            let now = Now::read(&clock);
+            let room = Room::new(1_000);
+            let mut counters = Counters::default();
+            let mut open: HashMap<u64, (CounterId, u64)> = HashMap::new();
+            let hash = |number: u64| start.wrapping_add(number % hashes);
+            for step in steps {
+                match step {
+                    Step::Take(number) => {
+                        let found = counters.find(hash(number), &key(number));
+                        let id = found.unwrap_or_else(|| {
+                            assert!(room.take(1), "there is room for all");
+                            counters.create(hash(number), &key(number), &now)
+                        });
+                        counters.get_mut(id).unwrap().reserve(1, &now);
+                        open.entry(number).or_insert((id, 0)).1 += 1;
+                    }
+                    Step::Leave(number) => {
+                        if let Some((id, units)) = open.get_mut(&number) {
+                            counters.get_mut(*id).unwrap().release(1);
+                            *units -= 1;
+                        }
+                        open.retain(|_, (_, units)| *units > 0);
+                    }
+                    Step::SweepSome => {
+                        counters.sweep_some(&now, &room);
+                    }
+                    Step::Sweep => {
+                        counters.sweep(&now, &room);
+                        prop_assert_eq!(counters.len(), open.len());
+                    }
+                }
+                prop_assert_eq!(room.taken(), counters.len());
+                for (number, (id, units)) in &open {
+                    prop_assert_eq!(counters.find(hash(*number), &key(*number)), Some(*id));
+                    let counter = counters.get_mut(*id).unwrap();
+                    prop_assert_eq!(counter.state(&now).used(), *units);
+                }
+            }
+        }
+    }
 }

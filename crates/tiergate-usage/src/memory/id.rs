@@ -9,9 +9,11 @@ use super::slab::Handle;
 const SHARD_BITS: u32 = 6;
 const HOLDER_BITS: u32 = Holders::MOST.ilog2();
 const REPLAYED: u128 = 1 << (SHARD_BITS + HOLDER_BITS);
+const SINGLE: u128 = REPLAYED << 1;
 
 /// The meaning of a [`ReservationId`], from the low bits up: shard, holder, whether it was settled
-/// when it was given out, and in the high words place and generation.
+/// when it was given out, whether it is of one claim without a key, and in the high words place and
+/// generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) shard: ShardIndex,
@@ -23,14 +25,18 @@ pub(super) struct Token {
 pub(super) enum TokenKind {
     /// One of those who hold an open reservation.
     Holder(Holder),
+    /// The only one who holds an open reservation of a single claim.
+    Single,
     /// A retry of what was committed before: there is nothing left to settle.
     Replayed,
 }
 
 impl Token {
+    #[inline]
     pub(super) fn encode(self) -> ReservationId {
         let rest = match self.kind {
             TokenKind::Holder(holder) => u128::from(holder.0) << SHARD_BITS,
+            TokenKind::Single => SINGLE,
             TokenKind::Replayed => REPLAYED,
         };
         let place = u128::from(self.handle.slot) << 32;
@@ -39,6 +45,7 @@ impl Token {
     }
 
     /// None when the number was not made here.
+    #[inline]
     pub(super) fn decode(id: ReservationId) -> Option<Self> {
         let number = id.as_u128();
         let low = u32::try_from(number & u128::from(u32::MAX)).ok()?;
@@ -49,10 +56,10 @@ impl Token {
                 slot: u32::try_from((number >> 32) & u128::from(u32::MAX)).ok()?,
                 generation: u64::try_from(number >> 64).ok()?,
             },
-            kind: if number & REPLAYED == 0 {
-                TokenKind::Holder(Holder(u8::try_from(holder).ok()?))
-            } else {
-                TokenKind::Replayed
+            kind: match number & (REPLAYED | SINGLE) {
+                0 => TokenKind::Holder(Holder(u8::try_from(holder).ok()?)),
+                SINGLE => TokenKind::Single,
+                _ => TokenKind::Replayed,
             },
         };
         (token.encode() == id).then_some(token)
@@ -68,9 +75,13 @@ mod tests {
     proptest! {
         #[test]
         fn an_id_says_what_it_was_made_of(
-            shard in 0_u64..64, slot: u32, generation: u64, holder in 0_u8..64, replayed: bool,
+            shard in 0_u64..64, slot: u32, generation: u64, holder in 0_u8..64, kind in 0..3,
         ) {
-            let kind = if replayed { TokenKind::Replayed } else { TokenKind::Holder(Holder(holder)) };
+            let kind = match kind {
+                0 => TokenKind::Holder(Holder(holder)),
+                1 => TokenKind::Single,
+                _ => TokenKind::Replayed,
+            };
             let handle = Handle { slot, generation };
             let token = Token { shard: ShardIndex::new(shard), handle, kind };
             prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -170,6 +170,11 @@ impl Keys {
         self.by_age.first_key_value().map(|(age, _)| *age)
     }
 
+    /// When the next key is to be forgotten.
+    pub(super) fn next_end(&self) -> u64 {
+        self.by_end.first().map_or(u64::MAX, |(until, _)| *until)
+    }
+
     pub(super) fn remembered(&self) -> usize {
         self.by_age.len()
     }

@@ -8,7 +8,7 @@ use crate::{
     CounterKey, CounterWindow, LeaseEnd, LeaseExtension, LeaseId, StoreError, StoreErrorKind,
 };
 
-use super::counters::{CounterIndex, Counters};
+use super::counters::{CounterId, Counters};
 use super::room::Room;
 
 /// How long a lease is remembered after its window, so that a late end still finds it.
@@ -32,14 +32,14 @@ struct Held {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    Open { counter: CounterIndex, kept: u64 },
+    Open { counter: CounterId, kept: u64 },
     Expired { kept: u64 },
     Ended,
 }
 
 /// What is known of an id.
 pub(super) enum Known {
-    Open(CounterIndex),
+    Open(CounterId),
     Over,
 }
 
@@ -52,7 +52,7 @@ impl Leases {
     }
 
     /// Notes a lease whose units were reserved of `counter`.
-    pub(super) fn open(&mut self, lease: crate::Lease<'_>, counter: CounterIndex, now: &Now<'_>) {
+    pub(super) fn open(&mut self, lease: crate::Lease<'_>, counter: CounterId, now: &Now<'_>) {
         let due = now.elapsed().saturating_add(nanos(lease.ttl));
         self.due.insert((due, lease.id));
         let held = Held {
@@ -116,6 +116,11 @@ impl Leases {
         held.stage = Stage::Ended;
         self.remember(id, now);
         end
+    }
+
+    /// When something next happens to one of them.
+    pub(super) fn next_due(&self) -> u64 {
+        self.due.first().map_or(u64::MAX, |(due, _)| *due)
     }
 
     /// What was kept of an expired lease.

@@ -7,15 +7,18 @@ pub(crate) mod deadlines;
 mod id;
 mod idempotency;
 mod lease;
+pub(crate) mod name;
 mod reserve;
 pub(crate) mod room;
 mod settle;
 mod shard;
 mod shards;
 mod share;
+mod single;
 pub(crate) mod slab;
 mod statistics;
 mod sweep;
+pub(crate) mod table;
 
 pub use config::MemoryUsageBuilder;
 pub use statistics::Statistics;
@@ -64,6 +67,8 @@ use shards::{Locked, ShardSet, Shards};
 ///   then never admits more than the limit, and a unit leaves at most `length / 512` late.
 ///   Committing more than was reserved counts the difference at the time of the commit. Committing
 ///   less, releasing and expiring give nothing back.
+/// * A reservation is never released before its time. Who settles one a few milliseconds late may find
+///   it open all the same, as the clock is read coarsely for that.
 /// * What is committed beyond `u64::MAX` units is counted, and reported as `u64::MAX`.
 ///
 /// # What is bounded
@@ -175,6 +180,9 @@ impl MemoryUsage {
     fn reserve_now(&self, request: Reserve<'_>) -> Result<ReserveOutcome, StoreError> {
         request.validate()?;
         let claims = request.claims();
+        if let ([claim], None) = (claims, request.idempotency_key()) {
+            return self.reserve_single(claim, request.ttl());
+        }
         let places = self.shards.places(claims.iter().map(Claim::key));
         let (Some(claim), Some(place)) = (claims.first(), places.first()) else {
             return Err(StoreError::new(StoreErrorKind::InvalidClaims));
@@ -218,6 +226,7 @@ impl MemoryUsage {
         };
         let holder = match token.kind {
             TokenKind::Holder(holder) => holder,
+            TokenKind::Single => return self.settle_single(token, ending),
             TokenKind::Replayed => return Ok(Settlement::AlreadySettled),
         };
         let age = || self.keys_committed.fetch_add(1, Ordering::Relaxed);

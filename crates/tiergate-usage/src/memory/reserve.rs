@@ -6,11 +6,11 @@ use crate::count::unused;
 use crate::holders::Holders;
 use crate::now::{Now, nanos};
 use crate::{
-    Admitted, Claim, CounterState, CounterStates, MAX_CLAIMS, Refusal, Refused, Replay, Reserve,
+    Admitted, Claim, CounterState, CounterStates, MAX_CLAIMS, Refused, Replay, Reserve,
     ReserveOutcome, StoreError, StoreErrorKind,
 };
 
-use super::counters::CounterIndex;
+use super::counters::CounterId;
 use super::id::{Token, TokenKind};
 use super::idempotency::{Fingerprint, Known, ScopedKey};
 use super::room::Rooms;
@@ -37,7 +37,7 @@ pub(super) enum Failure {
     Final(StoreError),
 }
 
-type FoundCounters = SmallVec<[Option<CounterIndex>; MAX_CLAIMS]>;
+type FoundCounters = SmallVec<[Option<CounterId>; MAX_CLAIMS]>;
 
 impl Operation<'_> {
     pub(super) fn run(
@@ -162,12 +162,7 @@ impl Operation<'_> {
                 None => (!claim.can_fit()).then(CounterState::default),
             };
             if let Some(state) = refused_at {
-                let reason = if claim.can_fit() {
-                    Refusal::Full
-                } else {
-                    Refusal::NeverFits
-                };
-                return Err(Refused::new(index, reason, state));
+                return Err(Refused::new(index, claim.refusal(), state));
             }
             found.push(counter);
         }
@@ -217,17 +212,17 @@ impl Operation<'_> {
         let mut away = SmallVec::new();
         let mut at_home = None;
         for (shard, vacancy) in vacancies {
-            let held = self.take_in(shard, found, &mut states, locked, now);
             if shard == self.home {
-                at_home = Some((vacancy, held));
+                at_home = Some(vacancy);
                 continue;
             }
+            let held = self.take_in(shard, found, &mut states, locked, now);
             let part = Part {
                 deadline,
                 held,
                 role: Role::Away,
             };
-            away.push((shard, locked.shard(shard).insert(vacancy, part)));
+            away.push((shard, locked.shard(shard).insert(vacancy, part, now)));
         }
         let (holders, holder) = Holders::first();
         let keyed = self.key.as_ref().map(|key| {
@@ -236,8 +231,8 @@ impl Operation<'_> {
                 fingerprint: Fingerprint::of(self.request.claims()),
             })
         });
-        let home = locked.shard(self.home);
-        let handle = at_home.map(|(vacancy, held)| {
+        let handle = at_home.map(|vacancy| {
+            let held = self.take_in(self.home, found, &mut states, locked, now);
             let role = Role::Home(Home {
                 claims: self.request.claims().len(),
                 holders,
@@ -249,7 +244,7 @@ impl Operation<'_> {
                 held,
                 role,
             };
-            home.insert(vacancy, part)
+            locked.shard(self.home).insert(vacancy, part, now)
         });
         // The home is one of the shards, so there always is a handle.
         let handle = handle.unwrap_or(Handle {
@@ -257,6 +252,7 @@ impl Operation<'_> {
             generation: 0,
         });
         if let Some(key) = &self.key {
+            let home = locked.shard(self.home);
             home.keys.open(key.clone(), handle, &home.rooms.keys);
         }
         let token = Token {
@@ -285,7 +281,7 @@ impl Operation<'_> {
             let counters = &mut shard_of_claims.counters;
             let counter = known.unwrap_or_else(|| {
                 created += 1;
-                counters.create(place.hash, asked.key().clone(), now)
+                counters.create(place.hash, asked.key(), now)
             });
             if let Some(counter) = counters.get_mut(counter) {
                 counter.reserve(asked.units(), now);

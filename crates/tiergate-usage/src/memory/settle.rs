@@ -6,6 +6,7 @@ use crate::holders::Holder;
 use crate::now::Now;
 use crate::{MAX_CLAIMS, Settlement, StoreError, StoreErrorKind};
 
+use super::counters::Counters;
 use super::id::Token;
 use super::shard::{Held, Home, Part, Role, Shard};
 use super::shards::{Locked, ShardIndex, ShardSet};
@@ -59,9 +60,7 @@ pub(super) fn settle(
     if let Ending::Commit(units) = ending
         && units.len() != home.claims
     {
-        let fault = StoreError::new(StoreErrorKind::InvalidClaims)
-            .with_detail("a commit names the units of each claim");
-        return Err(fault);
+        return Err(wrong_claims());
     }
     if !home.holders.contains(holder) {
         return Ok(Step::Done(Settlement::AlreadySettled));
@@ -80,6 +79,11 @@ pub(super) fn settle(
         Ending::Commit(units) => commit(token, units, age, locked, now),
     }
     Ok(Step::Done(Settlement::Settled))
+}
+
+pub(super) fn wrong_claims() -> StoreError {
+    StoreError::new(StoreErrorKind::InvalidClaims)
+        .with_detail("a commit names the units of each claim")
 }
 
 fn release(token: Token, locked: &mut Locked<'_>) {
@@ -107,15 +111,18 @@ fn commit(
     now: &Now<'_>,
 ) {
     let shard = locked.shard(token.shard);
+    if commit_in_place(shard, token.handle, units, now) {
+        return;
+    }
     let Some((home, held)) = take_committed(shard, token.handle) else {
         return;
     };
-    commit_in(shard, &held, units, now);
+    commit_in(&mut shard.counters, &held, units, now);
     shard.counts.open -= 1;
     shard.counts.committed += 1;
     let away = take_away(&home.away, locked);
     for (index, held) in &away {
-        commit_in(locked.shard(*index), held, units, now);
+        commit_in(&mut locked.shard(*index).counters, held, units, now);
     }
     // How long to remember takes the wall clock, so only those who need it ask.
     if let Some(keyed) = home.key {
@@ -124,6 +131,7 @@ fn commit(
             until.max(remembered_until(locked.shard(*index), held, now))
         });
         let shard = locked.shard(token.shard);
+        shard.due_at(until);
         let keyed = *keyed;
         shard.keys.complete(
             keyed.key,
@@ -135,11 +143,29 @@ fn commit(
     }
 }
 
+/// Commits what has no key, no other holder and nothing in another shard, as nearly all do: then nothing
+/// has to be moved. Whether it was so.
+fn commit_in_place(shard: &mut Shard, handle: Handle, units: &[u64], now: &Now<'_>) -> bool {
+    let Found::Here(part) = shard.reservations.find(handle) else {
+        return false;
+    };
+    match &part.role {
+        Role::Home(home)
+            if home.key.is_none() && home.away.is_empty() && home.holders.is_empty() => {}
+        _ => return false,
+    }
+    commit_in(&mut shard.counters, &part.held, units, now);
+    shard.reservations.end(handle, Ended::Settled);
+    shard.counts.open -= 1;
+    shard.counts.committed += 1;
+    true
+}
+
 /// Counts what was used of one shard's counters.
-fn commit_in(shard: &mut Shard, held: &[Held], units: &[u64], now: &Now<'_>) {
+fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_>) {
     for held in held {
         let actual = units.get(held.claim()).copied().unwrap_or(held.units);
-        if let Some(counter) = shard.counters.get_mut(held.counter) {
+        if let Some(counter) = counters.get_mut(held.counter) {
             counter.commit(held.units, actual, now);
         }
     }
@@ -162,7 +188,7 @@ fn take_committed(shard: &mut Shard, handle: Handle) -> Option<(Home, HeldOfHome
         Role::Home(home) if home.holders.is_empty() => {}
         _ => return take_home(shard, handle),
     }
-    // Nearly always, and it spares moving what it holds twice.
+    // It spares moving what it holds twice.
     let part = shard.reservations.remove(handle, |_| Ended::Settled)?;
     match part.role {
         Role::Home(home) => Some((home, part.held)),

@@ -8,12 +8,13 @@ use crate::MAX_CLAIMS;
 use crate::holders::Holders;
 use crate::now::Now;
 
-use super::counters::{CounterIndex, Counters};
-use super::deadlines::Deadlines;
+use super::counters::{CounterId, Counters};
+use super::deadlines::{Deadlines, Expiring};
 use super::idempotency::{Fingerprint, Keys, ScopedKey};
 use super::lease::Leases;
 use super::room::Rooms;
 use super::shards::ShardIndex;
+use super::single::Singles;
 use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
 use super::statistics::Counts;
 
@@ -21,12 +22,15 @@ use super::statistics::Counts;
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) counters: Counters,
+    pub(super) singles: Singles,
     pub(super) reservations: Slab<Part>,
     pub(super) keys: Keys,
     pub(super) leases: Leases,
     pub(super) counts: Counts,
     pub(super) rooms: Arc<Rooms>,
     deadlines: Deadlines,
+    /// No later than the moment when something is to be given back or forgotten.
+    due: u64,
 }
 
 /// The part of a reservation that lies in one shard.
@@ -48,13 +52,13 @@ pub(super) type HeldUnits = SmallVec<[Held; MAX_CLAIMS]>;
 pub(super) struct Held {
     // Small, because reservations are moved about.
     claim: u8,
-    pub(super) counter: CounterIndex,
+    pub(super) counter: CounterId,
     pub(super) units: u64,
 }
 
 impl Held {
     /// Units for the claim at the index `claim`, which is below [`MAX_CLAIMS`].
-    pub(super) fn new(claim: usize, counter: CounterIndex, units: u64) -> Self {
+    pub(super) fn new(claim: usize, counter: CounterId, units: u64) -> Self {
         Self {
             claim: u8::try_from(claim).unwrap_or(u8::MAX),
             counter,
@@ -92,16 +96,24 @@ pub(super) struct Keyed {
     pub(super) fingerprint: Fingerprint,
 }
 
+impl Expiring for Part {
+    fn deadline(&self) -> u64 {
+        self.deadline
+    }
+}
+
 impl Shard {
     pub(super) fn new(rooms: Arc<Rooms>) -> Self {
         Self {
             counters: Counters::default(),
+            singles: Singles::default(),
             reservations: Slab::new(),
             keys: Keys::default(),
             leases: Leases::default(),
             counts: Counts::default(),
             rooms,
             deadlines: Deadlines::default(),
+            due: u64::MAX,
         }
     }
 
@@ -109,15 +121,19 @@ impl Shard {
         self.reservations.vacancy(&self.rooms.reservations)
     }
 
-    pub(super) fn insert(&mut self, vacancy: Vacancy, part: Part) -> Handle {
+    pub(super) fn insert(&mut self, vacancy: Vacancy, part: Part, now: &Now<'_>) -> Handle {
         let deadline = part.deadline;
+        self.due_at(deadline);
         let handle = self.reservations.insert(vacancy, part);
-        self.deadlines.push(deadline, handle);
-        let reservations = &self.reservations;
-        self.deadlines.thin_out(reservations.occupied(), |handle| {
-            reservations.contains(handle)
-        });
+        self.deadlines
+            .add(deadline, now.elapsed(), handle, &self.reservations);
         handle
+    }
+
+    /// Something new is to be given back or forgotten at this moment.
+    #[inline]
+    pub(super) fn due_at(&mut self, moment: u64) {
+        self.due = self.due.min(moment);
     }
 
     /// Gives a reservation until `deadline`, if it does not have longer already.
@@ -128,9 +144,35 @@ impl Shard {
     }
 
     /// Releases what has been open for too long. Tells how many reservations that were.
+    #[inline]
     pub(super) fn expire(&mut self, now: &Now<'_>) -> u64 {
+        if now.elapsed() < self.due {
+            return 0;
+        }
+        self.expire_due(now)
+    }
+
+    #[cold]
+    fn expire_due(&mut self, now: &Now<'_>) -> u64 {
+        let mut expired = self.expire_singles(now) + self.expire_parts(now);
+        self.counts.open -= expired;
+        let room = &self.rooms.reservations;
+        expired += self.leases.expire(&mut self.counters, room, now);
+        self.counts.expired += expired;
+        self.keys
+            .forget_some_elapsed(now.elapsed(), &self.rooms.keys);
+        self.due = self
+            .singles
+            .next_deadline()
+            .min(self.deadlines.next())
+            .min(self.leases.next_due())
+            .min(self.keys.next_end());
+        expired
+    }
+
+    fn expire_parts(&mut self, now: &Now<'_>) -> u64 {
         let mut expired = 0;
-        while let Some(handle) = self.deadlines.pop_due(now.elapsed()) {
+        while let Some(handle) = self.deadlines.pop_due(now.elapsed(), &self.reservations) {
             // A retry may have put it off since.
             if let Found::Here(part) = self.reservations.find(handle)
                 && part.deadline > now.elapsed()
@@ -151,15 +193,9 @@ impl Shard {
                 if let Some(keyed) = home.key {
                     self.keys.free(&keyed.key);
                 }
-                self.counts.open -= 1;
                 expired += 1;
             }
         }
-        let room = &self.rooms.reservations;
-        expired += self.leases.expire(&mut self.counters, room, now);
-        self.counts.expired += expired;
-        self.keys
-            .forget_some_elapsed(now.elapsed(), &self.rooms.keys);
         expired
     }
 
@@ -181,6 +217,7 @@ impl Shard {
     pub(super) fn sweep(&mut self, thrift: Thrift, now: &Now<'_>) {
         self.counts.swept += self.counters.sweep(now, &self.rooms.counters);
         self.keys.forget_elapsed(now.elapsed(), &self.rooms.keys);
+        self.singles.shrink(thrift, &self.rooms.reservations);
         self.reservations.shrink(thrift, &self.rooms.reservations);
         self.deadlines.shrink();
     }

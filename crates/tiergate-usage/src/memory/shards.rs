@@ -3,7 +3,6 @@
 //! Everything about a subject is in one shard. An operation on several subjects locks their shards in
 //! rising order, so that no two operations wait for each other.
 
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +10,7 @@ use smallvec::SmallVec;
 use tiergate_clock::Clock;
 use tiergate_core::Subject;
 
+use crate::key_hash::KeyHash;
 use crate::now::Now;
 use crate::{CounterKey, MAX_CLAIMS};
 
@@ -101,7 +101,7 @@ pub(super) struct Shards {
     cells: Box<[Cell]>,
     // The last shard stands apart, so that every index leads to one.
     last: Cell,
-    hasher: foldhash::fast::RandomState,
+    hash: KeyHash,
 }
 
 impl Shards {
@@ -113,7 +113,7 @@ impl Shards {
         Self {
             cells: (1..SHARDS).map(|_| cell()).collect(),
             last: cell(),
-            hasher: foldhash::fast::RandomState::default(),
+            hash: KeyHash::default(),
         }
     }
 
@@ -121,8 +121,9 @@ impl Shards {
         (0..SHARDS).map(ShardIndex::new)
     }
 
+    #[inline]
     pub(super) fn place(&self, key: &CounterKey) -> Place {
-        self.place_for(self.hash_of(key.subject()), key)
+        self.place_for(self.hash.of_subject(key.subject()), key)
     }
 
     /// The places of several counters. Those of one subject are found with one look at it.
@@ -136,12 +137,27 @@ impl Shards {
         for key in keys {
             let hash = match known {
                 Some((subject, hash)) if subject == key.subject() => hash,
-                _ => self.hash_of(key.subject()),
+                _ => self.hash.of_subject(key.subject()),
             };
             known = Some((key.subject(), hash));
             places.push(self.place_for(hash, key));
         }
         places
+    }
+
+    /// Locks one shard, gives back what has expired there by `now`, and then acts.
+    ///
+    /// Returns also how many reservations expired.
+    #[inline]
+    pub(super) fn with_one<R>(
+        &self,
+        shard: ShardIndex,
+        now: &Now<'_>,
+        act: impl FnOnce(&mut Shard) -> R,
+    ) -> (R, u64) {
+        let mut shard = self.lock_one(shard).guard;
+        let expired = shard.expire(now);
+        (act(&mut shard), expired)
     }
 
     /// Locks the shards of `set`, gives back what has expired there, and then acts.
@@ -187,6 +203,7 @@ impl Shards {
         Locked { first, rest }
     }
 
+    #[inline]
     fn lock_one(&self, shard: ShardIndex) -> LockedOne<'_> {
         let cell = self.cell(shard);
         LockedOne {
@@ -197,18 +214,16 @@ impl Shards {
         }
     }
 
+    #[inline]
     fn cell(&self, shard: ShardIndex) -> &Cell {
         self.cells.get(shard.position()).unwrap_or(&self.last)
     }
 
-    fn hash_of(&self, subject: &Subject) -> u64 {
-        self.hasher.hash_one(subject)
-    }
-
+    #[inline]
     fn place_for(&self, subject: u64, key: &CounterKey) -> Place {
         Place {
             shard: ShardIndex::new(subject >> (u64::BITS - SHARDS.trailing_zeros())),
-            hash: self.hasher.hash_one((subject, key.feature(), key.window())),
+            hash: self.hash.of_key(subject, key),
         }
     }
 }

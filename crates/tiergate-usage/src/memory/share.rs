@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::MemoryUsage;
-use super::counters::CounterIndex;
+use super::counters::CounterId;
 use super::lease::Known;
 use super::shard::Shard;
 use super::shards::{Place, ShardSet};
@@ -19,7 +19,10 @@ impl MemoryUsage {
     fn at<R>(&self, key: &CounterKey, act: impl Fn(Place, &mut Shard, &Now<'_>) -> R) -> R {
         let place = self.shards.place(key);
         self.locked(ShardSet::of(place.shard), |locked, now| {
-            act(place, locked.shard(place.shard), now)
+            let shard = locked.shard(place.shard);
+            let result = act(place, shard, now);
+            shard.due_at(shard.leases.next_due());
+            result
         })
     }
 
@@ -139,7 +142,7 @@ fn take_ahead(
 }
 
 impl Shard {
-    fn state_of(&mut self, counter: CounterIndex, now: &Now<'_>) -> CounterState {
+    fn state_of(&mut self, counter: CounterId, now: &Now<'_>) -> CounterState {
         let counter = self.counters.get_mut(counter);
         counter.map_or(CounterState::default(), |counter| counter.state(now))
     }
@@ -157,26 +160,16 @@ impl Shard {
             None if claim.can_fit() => return None,
             None => CounterState::default(),
         };
-        let reason = if claim.can_fit() {
-            Refusal::Full
-        } else {
-            Refusal::NeverFits
-        };
-        Some((reason, state))
+        Some((claim.refusal(), state))
     }
 
     /// The counter of `key`, made if it is not there. None if there is no room for it.
-    fn counter_at(
-        &mut self,
-        place: Place,
-        key: &CounterKey,
-        now: &Now<'_>,
-    ) -> Option<CounterIndex> {
+    fn counter_at(&mut self, place: Place, key: &CounterKey, now: &Now<'_>) -> Option<CounterId> {
         if let Some(counter) = self.counters.find(place.hash, key) {
             return Some(counter);
         }
         let room = self.rooms.counters.take(1);
-        room.then(|| self.counters.create(place.hash, key.clone(), now))
+        room.then(|| self.counters.create(place.hash, key, now))
     }
 }
 

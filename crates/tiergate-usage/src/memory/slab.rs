@@ -92,6 +92,7 @@ impl<T> Slab<T> {
     }
 
     /// A free place, or none when there is no room for another.
+    #[inline]
     pub(crate) fn vacancy(&mut self, room: &Room) -> Option<Vacancy> {
         if self.settled.len() > SETTLED_KEPT {
             return self.settled.pop_front().map(Vacancy);
@@ -120,6 +121,7 @@ impl<T> Slab<T> {
         self.settled.push_front(vacancy.into_slot());
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, vacancy: Vacancy, value: T) -> Handle {
         let handle = Handle {
             slot: vacancy.into_slot(),
@@ -134,6 +136,7 @@ impl<T> Slab<T> {
         handle
     }
 
+    #[inline]
     pub(crate) fn find(&mut self, handle: Handle) -> Found<'_, T> {
         match slot_mut(&mut self.slots, handle.slot) {
             Some(slot) if slot.generation == handle.generation => match &mut slot.content {
@@ -145,12 +148,29 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(crate) fn contains(&self, handle: Handle) -> bool {
-        let slot = usize::try_from(handle.slot)
-            .ok()
-            .and_then(|slot| self.slots.get(slot));
-        slot.is_some_and(|slot| {
-            slot.generation == handle.generation && matches!(slot.content, Content::Taken(_))
+    #[inline]
+    pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
+        let slot = self.slots.get(usize::try_from(handle.slot).ok()?)?;
+        match &slot.content {
+            Content::Taken(value) if slot.generation == handle.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The values that were put in since the one of this generation.
+    pub(crate) fn since(&self, generation: u64) -> impl Iterator<Item = (Handle, &T)> {
+        // Generations begin anywhere and may wrap, so that only their distance says which was first.
+        let is_new = move |other: u64| other.wrapping_sub(generation) < 1 << 63;
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(move |(position, slot)| match &slot.content {
+            Content::Taken(value) if is_new(slot.generation) => {
+                let handle = Handle {
+                    slot: u32::try_from(position).ok()?,
+                    generation: slot.generation,
+                };
+                Some((handle, value))
+            }
+            _ => None,
         })
     }
 
@@ -164,14 +184,32 @@ impl<T> Slab<T> {
         };
         let ended = ended(value);
         let before = std::mem::replace(&mut slot.content, Content::Ended(ended));
-        self.occupied -= 1;
-        match ended {
-            Ended::Settled => self.settled.push_back(handle.slot),
-            Ended::Expired => self.expired.push_back(handle.slot),
-        }
+        self.ended(handle.slot, ended);
         match before {
             Content::Taken(value) => Some(value),
             Content::Fresh | Content::Ended(_) => None,
+        }
+    }
+
+    /// Ends a value where it is, which spares moving it.
+    #[inline]
+    pub(crate) fn end(&mut self, handle: Handle, ended: Ended) {
+        let Some(slot) = slot_mut(&mut self.slots, handle.slot) else {
+            return;
+        };
+        if slot.generation != handle.generation || !matches!(slot.content, Content::Taken(_)) {
+            return;
+        }
+        slot.content = Content::Ended(ended);
+        self.ended(handle.slot, ended);
+    }
+
+    #[inline]
+    fn ended(&mut self, slot: u32, ended: Ended) {
+        self.occupied -= 1;
+        match ended {
+            Ended::Settled => self.settled.push_back(slot),
+            Ended::Expired => self.expired.push_back(slot),
         }
     }
 
@@ -199,6 +237,7 @@ impl<T> Slab<T> {
     }
 }
 
+#[inline]
 fn slot_mut<T>(slots: &mut [Slot<T>], slot: u32) -> Option<&mut Slot<T>> {
     slots.get_mut(usize::try_from(slot).ok()?)
 }

@@ -303,10 +303,12 @@ pub(super) enum Keys {
 impl Counter {
     /// Whether it is the counter of a window that is long over.
     fn is_over(&self, window: CounterWindow, now: &Now<'_>) -> bool {
-        let (CounterWindow::Fixed { end, .. }, Count::Sums { open: 0, .. }) = (window, &self.count)
-        else {
+        let (CounterWindow::Fixed { end, .. }, Count::Sums(sums)) = (window, &self.count) else {
             return false;
         };
+        if sums.open() > 0 {
+            return false;
+        }
         let quiet = Duration::from_nanos(now.elapsed().saturating_sub(self.touched));
         quiet > KEPT_AFTER_END && now.wall().duration_since(end) > KEPT_AFTER_END
     }
@@ -315,12 +317,12 @@ impl Counter {
     fn next_look(&self, window: CounterWindow, now: &Now<'_>) -> u64 {
         let next = match (&self.count, window) {
             (Count::Log(log), _) => log.empty_at().unwrap_or(0),
-            (Count::Sums { .. }, CounterWindow::Fixed { end, .. }) => {
+            (Count::Sums(_), CounterWindow::Fixed { end, .. }) => {
                 let until_end = nanos(end.duration_since(now.wall()));
                 let quiet_from = now.elapsed().saturating_add(until_end).max(self.touched);
                 quiet_from.saturating_add(nanos(KEPT_AFTER_END))
             }
-            (Count::Sums { .. }, _) => now.elapsed().saturating_add(nanos(KEPT_AFTER_END)),
+            (Count::Sums(_), _) => now.elapsed().saturating_add(nanos(KEPT_AFTER_END)),
         };
         next.max(now.elapsed().saturating_add(1))
     }

@@ -8,6 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use crate::count::Count;
 use crate::holders::Holders;
 use crate::rate::RateLog;
+use crate::sums::Sums;
 use crate::{CounterKey, CounterWindow, LeaseId};
 
 use super::fault::Fault;
@@ -200,12 +201,13 @@ fn read_meta(row: &SqliteRow, ledger: &mut Ledger) -> Option<()> {
 fn read_counter_row(row: &SqliteRow, ledger: &mut Ledger) -> Option<()> {
     let key = read_counter(&bytes(row, 1)?)?;
     let count = match key.window() {
-        CounterWindow::Level | CounterWindow::Fixed { .. } => Count::Sums {
-            committed: text(row, 2)?.parse().ok()?,
-            open: text(row, 3)?.parse().ok()?,
-        },
+        CounterWindow::Level | CounterWindow::Fixed { .. } => Count::Sums(Sums::new(
+            text(row, 2)?.parse().ok()?,
+            text(row, 3)?.parse().ok()?,
+        )),
         CounterWindow::Sliding { length } => {
-            Count::Log(RateLog::from_entries(length, entries(&bytes(row, 4)?)?))
+            let log = RateLog::from_entries(length, entries(&bytes(row, 4)?)?);
+            Count::Log(Box::new(log))
         }
     };
     let counter = Counter {

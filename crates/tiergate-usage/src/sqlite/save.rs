@@ -111,9 +111,9 @@ fn counters(ledger: &Ledger) -> (String, String) {
 fn put_counter(row: &mut Json, key: &CounterKey, counter: &Counter) {
     row.blob(&write_counter(key));
     match &counter.count {
-        Count::Sums { committed, open } => {
-            row.word(committed);
-            row.word(open);
+        Count::Sums(sums) => {
+            row.word(sums.committed());
+            row.word(sums.open());
             row.null();
         }
         Count::Log(log) => {

@@ -41,7 +41,6 @@ use block::{Asking, Block, Closing, Standing};
 #[derive(Debug)]
 pub(super) struct Account {
     key: CounterKey,
-    hash: u64,
     /// Live blocks, the oldest first.
     blocks: VecDeque<Block>,
     /// Blocks that are being ended, in this order.
@@ -122,10 +121,9 @@ pub(super) enum Check {
 }
 
 impl Account {
-    pub(super) fn new(key: CounterKey, hash: u64, now: u64) -> Self {
+    pub(super) fn new(key: CounterKey, now: u64) -> Self {
         Self {
             key,
-            hash,
             blocks: VecDeque::new(),
             closing: VecDeque::new(),
             granted: 0,
@@ -158,10 +156,6 @@ impl Account {
 
     pub(super) fn key(&self) -> &CounterKey {
         &self.key
-    }
-
-    pub(super) fn hash(&self) -> u64 {
-        self.hash
     }
 
     /// Whether `units` can be taken now, by somebody who has just come.

@@ -46,7 +46,6 @@ const LEAST_EXPECTED: u64 = 2;
 #[derive(Debug)]
 pub(super) struct RateAccount {
     key: CounterKey,
-    hash: u64,
     span: Span,
     allowance: Allowance,
     /// Operations that refer to this account.
@@ -88,14 +87,13 @@ struct Refusal {
 
 impl RateAccount {
     /// None for a counter of which no blocks are taken.
-    pub(super) fn new(key: CounterKey, hash: u64, now: u64, terms: &Terms) -> Option<Self> {
+    pub(super) fn new(key: CounterKey, now: u64, terms: &Terms) -> Option<Self> {
         let crate::CounterWindow::Sliding { length } = key.window() else {
             return None;
         };
         let span = terms.rates.span(length)?;
         Some(Self {
             key,
-            hash,
             span,
             allowance: Allowance::default(),
             open: 0,
@@ -115,10 +113,6 @@ impl RateAccount {
 
     pub(super) fn key(&self) -> &CounterKey {
         &self.key
-    }
-
-    pub(super) fn hash(&self) -> u64 {
-        self.hash
     }
 
     pub(super) fn fault(&self) -> Option<Fault> {

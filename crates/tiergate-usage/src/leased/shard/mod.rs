@@ -11,24 +11,24 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use crate::memory::deadlines::Deadlines;
+use crate::memory::deadlines::{Deadlines, Expiring};
 use crate::memory::room::Room;
-use crate::memory::slab::{Ended, Found, Slab};
+use crate::memory::slab::{Ended, Found, Slab, Vacancy};
 use crate::now::{Now, nanos};
 use crate::{
     Admitted, Claim, CounterKey, CounterState, CounterStates, LeaseId, MAX_CLAIMS, Refusal,
-    Refused, Replay, ReserveOutcome, Settlement, StoreErrorKind,
+    Refused, Replay, ReservationId, ReserveOutcome, Settlement, StoreErrorKind,
 };
 
 use crate::leased::account::{Answer, Check, Event, Message, Service, Step};
-use crate::leased::accounts::{AccountIndex, Accounts};
+use crate::leased::accounts::{AccountId, Accounts};
 use crate::leased::entry::Entry;
 use crate::leased::id::Names;
 use crate::leased::terms::Terms;
 use crate::leased::waiter::Verdict;
 
 /// How many accounts may need a task after one step: one for each claim, nearly always.
-pub(in crate::leased) type Kicks = SmallVec<[AccountIndex; MAX_CLAIMS]>;
+pub(in crate::leased) type Kicks = SmallVec<[AccountId; MAX_CLAIMS]>;
 
 /// Room that the shards share.
 #[derive(Debug)]
@@ -53,13 +53,20 @@ pub(in crate::leased) struct Shard {
 
 #[derive(Debug)]
 struct Operation {
+    deadline: u64,
     held: SmallVec<[Held; MAX_CLAIMS]>,
     stage: Stage,
 }
 
+impl Expiring for Operation {
+    fn deadline(&self) -> u64 {
+        self.deadline
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    account: AccountIndex,
+    account: AccountId,
     units: u64,
 }
 
@@ -142,7 +149,10 @@ impl Shard {
         now: &Now<'_>,
     ) -> Attempt {
         self.expire(now);
-        let mut found: SmallVec<[(AccountIndex, u64); MAX_CLAIMS]> = SmallVec::new();
+        if let ([claim], [hash]) = (claims, hashes) {
+            return self.attempt_one(claim, *hash, ttl, now);
+        }
+        let mut found: SmallVec<[(AccountId, u64); MAX_CLAIMS]> = SmallVec::new();
         let mut lacking = false;
         for (position, (claim, hash)) in claims.iter().zip(hashes).enumerate() {
             let Some(index) = self.accounts.find(*hash, claim.key()) else {
@@ -157,19 +167,9 @@ impl Shard {
             match account.check(claim.units(), claim.limit(), now.elapsed(), &self.terms) {
                 Check::Fits => {}
                 Check::Lacking => lacking = true,
-                Check::AskStore => {
-                    account.goes_straight(claim.units(), now.elapsed());
-                    return Attempt::AskStore;
-                }
                 // What comes before it would be found out too late.
                 Check::Refused | Check::Fault(_) | Check::Crowded if lacking => {}
-                Check::Fault(kind) => return Attempt::Failed(kind),
-                Check::Crowded => return Attempt::Failed(StoreErrorKind::Full),
-                Check::Refused => {
-                    let state = account.refused_state(now);
-                    let refused = Refused::new(position, Refusal::Full, state);
-                    return Attempt::Decided(ReserveOutcome::Refused(refused));
-                }
+                check => return turned_down(&check, account, claim, position, now),
             }
         }
         if lacking {
@@ -186,10 +186,41 @@ impl Shard {
         }
     }
 
+    /// The same for one claim, which nearly all operations are.
+    fn attempt_one(&mut self, claim: &Claim, hash: u64, ttl: Duration, now: &Now<'_>) -> Attempt {
+        let Some((index, account)) = self.accounts.find_mut(hash, claim.key()) else {
+            return Attempt::Lacking;
+        };
+        account.doubt_overdue(now.elapsed());
+        let (units, limit) = (claim.units(), claim.limit());
+        match account.check(units, limit, now.elapsed(), &self.terms) {
+            Check::Fits => {}
+            check => return turned_down(&check, account, claim, 0, now),
+        }
+        let Some(vacancy) = self.operations.vacancy(&self.rooms.reservations) else {
+            return Attempt::Failed(StoreErrorKind::Full);
+        };
+        account.take(units, limit, now.elapsed(), &self.terms);
+        let mut states = CounterStates::new();
+        states.push(account.state(now));
+        let is_pressing = account.is_pressing(now.elapsed());
+        let mut held = SmallVec::new();
+        held.push(Held {
+            account: index,
+            units,
+        });
+        let name = self.open(vacancy, held, ttl, now);
+        if is_pressing {
+            self.kick(index);
+        }
+        let admitted = Admitted::new(name, states, Replay::First);
+        Attempt::Decided(ReserveOutcome::Admitted(admitted))
+    }
+
     /// Notes an operation whose units are taken. None if there is no room, and then they are back.
     fn admit(
         &mut self,
-        taken: &[(AccountIndex, u64)],
+        taken: &[(AccountId, u64)],
         ttl: Duration,
         now: &Now<'_>,
     ) -> Option<Admitted> {
@@ -212,19 +243,30 @@ impl Shard {
             });
             self.kick_if_pressing(*index, now);
         }
-        let stage = Stage::Open;
-        let handle = self.operations.insert(vacancy, Operation { held, stage });
+        let name = self.open(vacancy, held, ttl, now);
+        Some(Admitted::new(name, states, Replay::First))
+    }
+
+    /// Puts an operation in its place, and gives it its name.
+    #[inline]
+    fn open(
+        &mut self,
+        vacancy: Vacancy,
+        held: SmallVec<[Held; MAX_CLAIMS]>,
+        ttl: Duration,
+        now: &Now<'_>,
+    ) -> ReservationId {
         let deadline = now.elapsed().saturating_add(nanos(ttl));
-        self.deadlines.push(deadline, handle);
-        let operations = &self.operations;
-        let live = operations.occupied();
+        let operation = Operation {
+            deadline,
+            held,
+            stage: Stage::Open,
+        };
+        let operations = &mut self.operations;
+        let handle = operations.insert(vacancy, operation);
         self.deadlines
-            .thin_out(live, |handle| operations.contains(handle));
-        Some(Admitted::new(
-            self.names.name(handle),
-            states,
-            Replay::First,
-        ))
+            .add(deadline, now.elapsed(), handle, operations);
+        self.names.name(handle)
     }
 
     fn put_back(&mut self, held: &[Held], now: &Now<'_>) {
@@ -237,7 +279,7 @@ impl Shard {
     }
 
     /// Units may have come back, and something may have to be told.
-    fn after_release(&mut self, index: AccountIndex, now: &Now<'_>) {
+    fn after_release(&mut self, index: AccountId, now: &Now<'_>) {
         let waits = |account: &Entry| !account.waiting().is_empty();
         if self.accounts.get(index).is_some_and(waits) {
             self.serve(index, now);
@@ -249,9 +291,17 @@ impl Shard {
     }
 
     /// Releases what has been open for too long.
+    #[inline]
     fn expire(&mut self, now: &Now<'_>) {
+        if self.deadlines.next() <= now.elapsed() {
+            self.expire_due(now);
+        }
+    }
+
+    #[cold]
+    fn expire_due(&mut self, now: &Now<'_>) {
         let mut expired = 0_u64;
-        while let Some(handle) = self.deadlines.pop_due(now.elapsed()) {
+        while let Some(handle) = self.deadlines.pop_due(now.elapsed(), &self.operations) {
             let is_open = match self.operations.find(handle) {
                 Found::Here(operation) => matches!(operation.stage, Stage::Open),
                 Found::Gone(_) | Found::Unknown => false,
@@ -267,7 +317,7 @@ impl Shard {
         }
     }
 
-    fn kick_if_pressing(&mut self, index: AccountIndex, now: &Now<'_>) {
+    fn kick_if_pressing(&mut self, index: AccountId, now: &Now<'_>) {
         let is_pressing = |account: &Entry| account.is_pressing(now.elapsed());
         if self.accounts.get(index).is_some_and(is_pressing) {
             self.kick(index);
@@ -275,7 +325,7 @@ impl Shard {
     }
 
     /// Has a task started for an account that has none.
-    fn kick(&mut self, index: AccountIndex) {
+    fn kick(&mut self, index: AccountId) {
         if let Some(account) = self.accounts.get_mut(index)
             && account.take_lane()
         {
@@ -286,7 +336,7 @@ impl Shard {
     /// What the task of an account does next.
     pub(in crate::leased) fn step(
         &mut self,
-        index: AccountIndex,
+        index: AccountId,
         fresh: LeaseId,
         now: &Now<'_>,
     ) -> Step {
@@ -300,7 +350,7 @@ impl Shard {
     /// Takes in an answer of the store.
     pub(in crate::leased) fn answered(
         &mut self,
-        index: AccountIndex,
+        index: AccountId,
         message: Message,
         answer: Answer,
         sent: u64,
@@ -321,7 +371,7 @@ impl Shard {
     }
 
     /// Tells everybody what is known now.
-    fn settle_accounts(&mut self, index: AccountIndex, now: &Now<'_>) {
+    fn settle_accounts(&mut self, index: AccountId, now: &Now<'_>) {
         if let Some(account) = self.accounts.get_mut(index) {
             account.doubt_overdue(now.elapsed());
         }
@@ -330,7 +380,7 @@ impl Shard {
     }
 
     /// A task was ended from outside, with or without a message under way.
-    pub(in crate::leased) fn abandoned(&mut self, index: AccountIndex, now: &Now<'_>) {
+    pub(in crate::leased) fn abandoned(&mut self, index: AccountId, now: &Now<'_>) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
@@ -347,7 +397,7 @@ impl Shard {
     /// Looks after accounts that nobody uses.
     pub(in crate::leased) fn look_after(&mut self, now: &Now<'_>) {
         self.expire(now);
-        for index in self.accounts.indexes() {
+        for index in self.accounts.ids() {
             let (service, terms) = (self.service, self.terms);
             let Some(account) = self.accounts.get_mut(index) else {
                 continue;
@@ -384,7 +434,7 @@ impl Shard {
         account.is_some_and(Entry::is_recalling)
     }
 
-    fn forget_if_empty(&mut self, index: AccountIndex, now: &Now<'_>) {
+    fn forget_if_empty(&mut self, index: AccountId, now: &Now<'_>) {
         let is_empty = |account: &Entry| account.is_empty(now.elapsed());
         if self.accounts.get(index).is_some_and(is_empty) {
             self.accounts.remove(index);
@@ -407,7 +457,7 @@ impl Shard {
         account.map_or(told, |account| account.correct(told, now))
     }
 
-    pub(in crate::leased) fn key(&self, index: AccountIndex) -> Option<CounterKey> {
+    pub(in crate::leased) fn key(&self, index: AccountId) -> Option<CounterKey> {
         Some(self.accounts.get(index)?.key().clone())
     }
 
@@ -420,5 +470,29 @@ impl Shard {
                 account.idle_units(now.elapsed()).saturating_add(idle),
             )
         })
+    }
+}
+
+/// What an operation comes to of which a claim does not fit.
+fn turned_down(
+    check: &Check,
+    account: &mut Entry,
+    claim: &Claim,
+    position: usize,
+    now: &Now<'_>,
+) -> Attempt {
+    match check {
+        Check::Fits | Check::Lacking => Attempt::Lacking,
+        Check::AskStore => {
+            account.goes_straight(claim.units(), now.elapsed());
+            Attempt::AskStore
+        }
+        Check::Fault(kind) => Attempt::Failed(*kind),
+        Check::Crowded => Attempt::Failed(StoreErrorKind::Full),
+        Check::Refused => {
+            let state = account.refused_state(now);
+            let refused = Refused::new(position, Refusal::Full, state);
+            Attempt::Decided(ReserveOutcome::Refused(refused))
+        }
     }
 }

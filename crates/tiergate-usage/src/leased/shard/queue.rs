@@ -11,7 +11,7 @@ use crate::{Claim, MAX_CLAIMS, Refusal, Refused, ReserveOutcome, StoreErrorKind}
 
 use super::{Attempt, Queued, Shard};
 use crate::leased::account::{Check, Service};
-use crate::leased::accounts::AccountIndex;
+use crate::leased::accounts::AccountId;
 use crate::leased::entry::Entry;
 use crate::leased::waiter::{Part, Verdict, Waiter, Wants};
 
@@ -64,7 +64,7 @@ impl Shard {
         Queued::Waiting(told)
     }
 
-    fn account_of(&mut self, claim: &Claim, hash: u64, now: &Now<'_>) -> Option<AccountIndex> {
+    fn account_of(&mut self, claim: &Claim, hash: u64, now: &Now<'_>) -> Option<AccountId> {
         if let Some(index) = self.accounts.find(hash, claim.key()) {
             return Some(index);
         }
@@ -72,11 +72,11 @@ impl Shard {
             return None;
         }
         let key = claim.key().clone();
-        let Some(entry) = Entry::new(key, hash, now.elapsed(), &self.terms) else {
+        let Some(entry) = Entry::new(key, now.elapsed(), &self.terms) else {
             self.rooms.accounts.give_back(1);
             return None;
         };
-        Some(self.accounts.insert(entry))
+        Some(self.accounts.insert(hash, entry))
     }
 
     /// Whether one of the counters, which may be new, says that the store is to be asked.
@@ -100,17 +100,17 @@ impl Shard {
     }
 
     /// The counter that an operation has to wait for.
-    fn lacking(&self, wants: &Wants, now: &Now<'_>) -> AccountIndex {
+    fn lacking(&self, wants: &Wants, now: &Now<'_>) -> AccountId {
         let lacking = wants
             .parts
             .iter()
             .find(|part| self.check_of(part, now) != Some(Check::Fits));
         let part = lacking.or(wants.parts.first());
-        part.map_or(AccountIndex::NONE, |part| part.account)
+        part.map_or(AccountId::NONE, |part| part.account)
     }
 
     /// Admits those in the queue whose turn it is, and tells those who wait in vain.
-    pub(super) fn serve(&mut self, index: AccountIndex, now: &Now<'_>) {
+    pub(super) fn serve(&mut self, index: AccountId, now: &Now<'_>) {
         while let Some(front) = self.accounts.get(index).and_then(|it| it.waiting().front()) {
             let parts = &front.wants.parts;
             let mut decision = None;
@@ -169,7 +169,7 @@ impl Shard {
         if waiter.tell.is_closed() {
             return;
         }
-        let mut taken: SmallVec<[(AccountIndex, u64); MAX_CLAIMS]> = SmallVec::new();
+        let mut taken: SmallVec<[(AccountId, u64); MAX_CLAIMS]> = SmallVec::new();
         for part in &waiter.wants.parts {
             if let Some(account) = self.accounts.get_mut(part.account) {
                 account.take(part.units, part.limit, now.elapsed(), &self.terms);

@@ -8,11 +8,53 @@ use crate::now::Now;
 use crate::{ReservationId, Settlement};
 
 use super::{Committing, Operation, Patience, Settled, Shard, Stage};
-use crate::leased::account::Commit;
-use crate::leased::accounts::AccountIndex;
+use crate::leased::account::{Commit, Service};
+use crate::leased::accounts::AccountId;
 use crate::leased::entry::Entry;
 
 impl Shard {
+    /// Commits an open operation of one claim, if nothing comes of it but that its units are counted:
+    /// it is within its time, the store counts them whatever happens, and nobody waits for what is left
+    /// of them. None if it is not as plain as that, and then nothing was done.
+    ///
+    /// `now` may be some milliseconds ago, as no units are taken by it.
+    pub(in crate::leased) fn commit_plain(
+        &mut self,
+        id: ReservationId,
+        units: &[u64],
+        now: &Now<'_>,
+    ) -> Option<Settlement> {
+        if self.deadlines.next() <= now.elapsed() || self.service == Service::Closing {
+            return None;
+        }
+        let handle = self.names.handle(id)?;
+        let Operation {
+            stage: Stage::Open,
+            held,
+            ..
+        } = self.operations.get(handle)?
+        else {
+            return None;
+        };
+        let ([held], [units]) = (held.as_slice(), units) else {
+            return None;
+        };
+        let account = self.accounts.get_mut(held.account)?;
+        // What goes beyond takes units.
+        if *units > held.units || !account.waiting().is_empty() || !account.is_sure(*units) {
+            return None;
+        }
+        let index = held.account;
+        // It is sure, so there is nobody to be told later.
+        let _ = account.commit(held.units, *units, handle, now.elapsed());
+        let is_pressing = account.is_pressing(now.elapsed());
+        self.operations.end(handle, Ended::Settled);
+        if is_pressing {
+            self.kick(index);
+        }
+        Some(Settlement::Settled)
+    }
+
     pub(in crate::leased) fn commit(
         &mut self,
         id: ReservationId,
@@ -21,6 +63,9 @@ impl Shard {
         now: &Now<'_>,
     ) -> Settled {
         self.expire(now);
+        if let Some(settlement) = self.commit_plain(id, units, now) {
+            return Settled::Now(settlement);
+        }
         let Some(handle) = self.names.handle(id) else {
             return Settled::Unknown;
         };
@@ -63,7 +108,7 @@ impl Shard {
             }
         }
         let settled = if missing == 0 {
-            self.operations.remove(handle, |_| Ended::Settled);
+            self.operations.end(handle, Ended::Settled);
             Settled::Now(Settlement::Settled)
         } else {
             let (tell, told) = oneshot::channel();
@@ -107,7 +152,7 @@ impl Shard {
         Settled::Now(Settlement::Settled)
     }
 
-    pub(super) fn tell_sure(&mut self, index: AccountIndex) {
+    pub(super) fn tell_sure(&mut self, index: AccountId) {
         while let Some(sure) = self.accounts.get_mut(index).and_then(Entry::pop_sure) {
             let Found::Here(operation) = self.operations.find(sure.handle) else {
                 continue;

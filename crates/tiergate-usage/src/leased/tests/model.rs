@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::rates;
 use crate::leased::account::{Answer, Message, Step};
-use crate::leased::accounts::AccountIndex;
+use crate::leased::accounts::AccountId;
 use crate::leased::board::{Board, Cell, ShardIndex};
 use crate::leased::shard::{Attempt, Patience, Queued, Settled, Shard};
 use crate::leased::terms::Terms;
@@ -155,7 +155,7 @@ struct Replica {
 /// A task that sees to an account.
 struct Turn {
     shard: ShardIndex,
-    account: AccountIndex,
+    account: AccountId,
     /// The letter it waits for an answer to.
     awaits: Option<(u64, Message, u64)>,
 }

@@ -9,7 +9,7 @@ use tiergate_clock::{Clock, ManualClock};
 use tiergate_core::{Limit, Subject};
 
 use crate::leased::account::{Answer, Message, Step};
-use crate::leased::accounts::AccountIndex;
+use crate::leased::accounts::AccountId;
 use crate::leased::board::{Board, Lock, ShardIndex};
 use crate::leased::shard::{Kicks, Patience, Queued, Settled, Shard};
 use crate::leased::terms::Terms;
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    fn see_to(&self, shard: ShardIndex, account: AccountIndex) {
+    fn see_to(&self, shard: ShardIndex, account: AccountId) {
         loop {
             let fresh = self.0.board.fresh_lease();
             let (step, sent) = self.with(shard, |it, now| {
