@@ -43,7 +43,7 @@ const ENTRIES_A_SHARD: u64 = 1_024;
 
 /// What an entry takes of the table and of the slots, in bytes. Of the places of a table nine in
 /// sixteen are in use at least, and of the slots eight in nine.
-const A_PLACE: u64 = (size_of::<Line>() * 16 / 9 + size_of::<Slot>() * 9 / 8) as u64;
+const A_PLACE: u64 = ((size_of::<Line>() + 1) * 16 / 9 + size_of::<Slot>() * 9 / 8) as u64;
 
 /// Where entries are kept. The board decides what goes in.
 pub(crate) trait Store: Send + Sync + 'static {

@@ -1,4 +1,4 @@
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::atomics::StdAtomics;
 use super::key::{Key, WORDS};
@@ -21,6 +21,7 @@ const MOST_USES: u32 = 3;
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) line: &'a Line,
+    pub(super) tag: &'a AtomicU8,
 }
 
 /// Who a reader found at a place.
@@ -75,32 +76,29 @@ impl Berth {
 // There are bits enough for each number of a slot.
 const _: () = assert!(Slab::MOST as u64 <= Berth::REGULAR);
 
-/// Who a reader guesses is at a place.
-pub(super) enum Guess {
-    Nobody,
-    SomebodyElse,
-    /// The one who is looked for, or somebody whose id begins alike.
-    Perhaps,
+/// A byte of somebody's hash, by which a reader passes by nearly everybody else without looking at them.
+/// A hint: while somebody comes or goes, it may be of who was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tag(u8);
+
+impl Tag {
+    /// Nobody is there.
+    pub(super) const NOBODY: Self = Self(0);
+
+    /// Of the lowest bits, which have the least part in where somebody is.
+    #[inline]
+    pub(super) fn of(hash: u64) -> Self {
+        let [lowest, ..] = hash.to_le_bytes();
+        Self(lowest.max(1))
+    }
+
+    #[inline]
+    pub(super) fn at(cell: &AtomicU8) -> Self {
+        Self(cell.load(Ordering::Relaxed))
+    }
 }
 
 impl Place<'_> {
-    /// A guess whether somebody else is here, at a fraction of the cost of looking. Where it is wrong,
-    /// because somebody wrote meanwhile, who is looked for is missed.
-    #[inline]
-    pub(super) fn guess(line: &Line, key: &Key) -> Guess {
-        line.guess(|numbers| {
-            let [first, .., head, _] = numbers;
-            let [sought, ..] = key.words;
-            if first.load(Ordering::Relaxed) == sought {
-                Guess::Perhaps
-            } else if shape_in(head.load(Ordering::Relaxed)) == 0 {
-                Guess::Nobody
-            } else {
-                Guess::SomebodyElse
-            }
-        })
-    }
-
     /// Looks who is here, without a lock, and reads of the one who is looked for. `None` if somebody
     /// wrote meanwhile.
     #[inline]
@@ -138,8 +136,16 @@ impl Place<'_> {
 
     /// Whether anybody is here, for whoever holds the lock.
     pub(super) fn is_taken(&self) -> bool {
-        let [.., head, _] = self.line.numbers();
-        shape_in(head) != 0
+        self.tag() != Tag::NOBODY
+    }
+
+    #[inline]
+    pub(super) fn tag(&self) -> Tag {
+        Tag::at(self.tag)
+    }
+
+    pub(super) fn set_tag(&self, Tag(tag): Tag) {
+        self.tag.store(tag, Ordering::Relaxed);
     }
 
     /// The berth of who is here, for whoever holds the lock.
@@ -167,10 +173,12 @@ impl Place<'_> {
     pub(super) fn copy(&self, other: Self) {
         self.line.write(other.line.numbers(), || {});
         self.set_uses(other.uses());
+        self.set_tag(other.tag());
     }
 
     /// Makes the place empty. The caller holds the lock.
     pub(super) fn clear(&self) {
+        self.set_tag(Tag::NOBODY);
         self.line.write([0; NUMBERS], || {});
         self.set_uses(0);
     }

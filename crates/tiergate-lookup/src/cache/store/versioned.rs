@@ -43,13 +43,6 @@ impl<A: Atomics, const N: usize> Versioned<A, N> {
         (before == after).then_some(seen)
     }
 
-    /// What `look` makes of the numbers, whether anybody is writing or not: a hint, and nothing to
-    /// believe in.
-    #[inline]
-    pub(super) fn guess<R>(&self, look: impl FnOnce(&[A::Wide; N]) -> R) -> R {
-        look(&self.numbers)
-    }
-
     /// Changes the numbers, and what `meanwhile` changes of what belongs to them. One at a time: the
     /// caller holds a lock.
     pub(super) fn write(&self, numbers: [u64; N], meanwhile: impl FnOnce()) {
