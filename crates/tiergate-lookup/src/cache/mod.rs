@@ -16,6 +16,7 @@ mod words;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tiergate_clock::Clock;
 use tiergate_core::Subject;
@@ -143,8 +144,22 @@ impl CachedLookup {
     #[must_use]
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
-        let entry = shared.board.entry(subject)?;
         let now = shared.clock.coarse_elapsed();
+        let era = shared.board.era();
+        if let Some(snapshot) = shared.board.store().fresh(subject, era, now) {
+            shared.counters.fresh_hits.increment();
+            events::served_fresh();
+            return Some(snapshot);
+        }
+        self.get_with_care(subject, now)
+    }
+
+    /// The same, of what may be old, doubtful or about to end.
+    // Apart, so that what is fresh has none of it to carry along.
+    #[inline(never)]
+    fn get_with_care(&self, subject: &Subject, now: Duration) -> Option<Snapshot> {
+        let shared = &*self.shared;
+        let entry = shared.board.entry(subject)?;
         let is_backing_off = entry.is_backing_off(now);
         let snapshot = entry.into_snapshot(now, || shared.clock.now())?;
         match snapshot.freshness {

@@ -26,8 +26,10 @@ use tiergate_core::Subject;
 
 use super::config::CacheConfig;
 use super::entry::Entry;
+use super::era::Era;
 use super::glance::Glance;
 use super::words::TierWords;
+use crate::Snapshot;
 use key::Key;
 use place::{Line, note_use};
 use record::Record;
@@ -115,6 +117,22 @@ impl BoundedStore {
         let judged = judge(glance)?;
         note_use(line);
         Some(judged)
+    }
+
+    /// What is known of `subject`, if it is fresh and there is no more to think of; that counts as a use.
+    /// It is what the entry says, without making one. `None` says nothing.
+    #[inline]
+    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: Duration) -> Option<Snapshot> {
+        let key = Key::of(subject, &self.hasher);
+        let hash = key.hash(&self.hasher);
+        let shard = self.shard(hash)?;
+        let (line, fresh) = shard.table.look(&key, hash, |line, _, berth| {
+            // Whose id is too long for the table has something beside, and is none of these.
+            let record = shard.slab.get(berth.slot)?.load();
+            Some((line, record.into_fresh(era, now)?))
+        })?;
+        note_use(line);
+        fresh.into_snapshot(subject, &self.words)
     }
 
     #[inline]

@@ -5,12 +5,12 @@ use tiergate_core::subscription::{Override, OverrideValue};
 use tiergate_core::{Subject, Subscription};
 
 use super::key::Key;
-use crate::Known;
 use crate::cache::entry::{Certainty, Entry, Held, Reread, Trouble};
 use crate::cache::era::Era;
 use crate::cache::glance::TierWord;
 use crate::cache::words::TierWords;
 use crate::found::{Found, Terms, as_number, as_timestamp};
+use crate::{Freshness, Known, Snapshot};
 
 /// The numbers of a record: the era, four moments, and the terms.
 pub(super) const NUMBERS: usize = 5 + Terms::NUMBERS;
@@ -57,6 +57,11 @@ impl Label {
 
     const fn what(self) -> u16 {
         self.0 & Self::WHOLE
+    }
+
+    #[inline]
+    fn tier(self) -> TierWord {
+        TierWord::from_number(self.0 & Self::TIER)
     }
 
     fn certainty(self) -> Certainty {
@@ -197,6 +202,21 @@ impl Record {
         bytes_of(self.beside.as_deref())
     }
 
+    /// What it says by itself, if that is fresh and there is no more to think of, as is usual: nothing
+    /// lies beside, nothing is doubtful, and the subscription has no end of its own.
+    #[inline]
+    pub(super) fn into_fresh(self, era: Era, now: Duration) -> Option<Fresh> {
+        let now = nanos(now);
+        let is_plain = self.label.0 & (Label::DOUBTFUL | Label::BESIDE) == 0
+            && matches!(self.label.what(), Label::MISSING | Label::TERMS)
+            && as_timestamp(self.ends_at).is_none();
+        (is_plain && self.era == era && now < self.fresh_until).then(|| Fresh {
+            terms: self.terms,
+            label: self.label,
+            age: Duration::from_nanos(now.saturating_sub(self.answered_at)),
+        })
+    }
+
     /// The entry again, about `subject`. `None` if it is of a tier that no word stands for, which is
     /// never so for what this store has put there.
     #[inline]
@@ -205,8 +225,7 @@ impl Record {
         let known = match self.label.what() {
             Label::MISSING => Some(Known::Missing),
             Label::TERMS => {
-                let word = TierWord::from_number(self.label.0 & Label::TIER);
-                let tier = words.key(word)?;
+                let tier = words.key(self.label.tier())?;
                 Some(Known::Found(Found::packed(
                     subject.clone(),
                     tier,
@@ -232,6 +251,31 @@ impl Record {
             trouble: beside.and_then(|beside| beside.trouble.clone()),
             reread: beside.and_then(|beside| beside.reread.clone()),
             lagged_at: beside.and_then(|beside| beside.lagged_at),
+        })
+    }
+}
+
+/// What a record says by itself that is fresh.
+pub(super) struct Fresh {
+    terms: Terms,
+    label: Label,
+    age: Duration,
+}
+
+impl Fresh {
+    /// The same, about `subject`. `None` if it is of a tier that no word stands for, as of an entry.
+    #[inline]
+    pub(super) fn into_snapshot(self, subject: &Subject, words: &TierWords) -> Option<Snapshot> {
+        let known = if self.label.what() == Label::MISSING {
+            Known::Missing
+        } else {
+            let tier = words.key(self.label.tier())?;
+            Known::Found(Found::packed(subject.clone(), tier, self.terms))
+        };
+        Some(Snapshot {
+            known,
+            age: self.age,
+            freshness: Freshness::Fresh,
         })
     }
 }

@@ -12,6 +12,7 @@ use super::*;
 use crate::Known;
 use crate::cache::entry::Moment;
 use crate::cache::era::{CurrentEra, Era};
+use crate::found::subscriptions;
 use crate::jitter::Dice;
 use tiergate_clock::{Clock, ManualClock};
 
@@ -52,6 +53,40 @@ fn version(store: &BoundedStore, subject: &Subject) -> Option<u64> {
         .get(subject)?
         .snapshot(era(), now.elapsed(), || now.now());
     snapshot?.known.version()
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_at_once_is_what_the_entry_says(
+        found in prop::option::of(subscriptions()),
+        id in "[a-z]{0,60}",
+        age in 0_u64..800,
+        is_doubted: bool,
+    ) {
+        let (store, subject) = (store(10), Subject::user(id));
+        let known = found.map_or(Known::Missing, |mut found| {
+            found.subject = subject.clone();
+            Known::Found(found.into())
+        });
+        let (clock, config) = (ManualClock::default(), CacheConfig::default());
+        let entry = Entry::holding(None, known, era(), Moment::of(&clock), &config, Dice::roll());
+        store.put(&subject, entry, clock.elapsed());
+
+        let current = CurrentEra::default();
+        if is_doubted {
+            current.doubt();
+        }
+        let now = clock.elapsed() + Duration::from_secs(age);
+        let at_once = store.fresh(&subject, current.load(), now);
+        let entry = store.get(&subject).unwrap();
+        let said = entry.into_snapshot(current.load(), now, || clock.now());
+        if at_once.is_some() {
+            prop_assert_eq!(&at_once, &said);
+        }
+        if age < 200 && !is_doubted && said.is_some_and(|said| said.known == Known::Missing) {
+            prop_assert!(at_once.is_some() || subject.id().len() > 40);
+        }
+    }
 }
 
 /// The tier at a glance, as the number in its name.
