@@ -1,7 +1,7 @@
 //! Measures several ways to do the same work side by side.
 //!
 //! Machines change their speed from second to second. Ways are therefore not run one after the other to
-//! their end: every round runs each of them for a short slice, in an order that rotates, and a ratio is
+//! their end: every round runs each of them for a short slice, in an order that changes, and a ratio is
 //! taken inside of a round. What is printed is the median over the rounds, with the tenth and the
 //! ninetieth percentile, so that it can be seen how much to believe.
 //!

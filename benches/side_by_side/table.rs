@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::questions::Ways;
 use crate::summary::Samples;
+use crate::walk::split_mix;
 use crate::{Effort, Stopwatch};
 
 /// How many threads do the work at once. What is measured is one of them, on average.
@@ -150,17 +151,20 @@ pub(crate) fn in_turns<W>(
         .collect();
     let count = ways.len();
     let mut samples = vec![("", Samples::default()); count];
-    for round in 0..effort.rounds {
-        for turn in 0..count {
-            let index = (round + turn) % count;
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut draws = 0x9e37_79b9_7f4a_7c15;
+    for _ in 0..effort.rounds {
+        // Never in one order, so that nobody profits each time from what the one before has fetched.
+        shuffle(&mut order, &mut draws);
+        for &index in &order {
             if let (Some(way), Some(&times), Some((name, samples))) = (
                 ways.get_mut(index),
                 batches.get(index),
                 samples.get_mut(index),
             ) {
-                // Each round goes on somewhere else, so that what the last one left behind in the
-                // processor's caches is of no use.
-                let from = (round + 1).wrapping_mul(0x9e37_79b9);
+                // Each goes on somewhere else, so that what the last one left behind in the processor's
+                // caches is of no use.
+                let from = usize::try_from(split_mix(&mut draws) >> 33).unwrap_or(0);
                 let (own, duration) = spent(way, Span { from, times });
                 *name = own;
                 samples.add(duration, times);
@@ -168,6 +172,14 @@ pub(crate) fn in_turns<W>(
         }
     }
     samples
+}
+
+/// Puts them into some order, each as likely as any other (R. Durstenfeld, algorithm 235).
+fn shuffle(order: &mut [usize], draws: &mut u64) {
+    for left in (1..order.len()).rev() {
+        let other = u128::from(split_mix(draws)) * (left as u128 + 1);
+        order.swap(left, usize::try_from(other >> 64).unwrap_or(0));
+    }
 }
 
 /// How many times to do the work in one slice.
