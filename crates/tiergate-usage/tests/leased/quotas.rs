@@ -70,7 +70,8 @@ async fn while_the_store_is_away_no_more_is_spent_than_may_be_ahead() {
         assert!((1..=50).contains(&ahead), "{ahead} under {weather:?}");
         assert!(failed >= 200, "{failed} under {weather:?}");
         w.store.set(Weather::Fine);
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        // What was sent before is waited for, and then there is a pause.
+        w.served_again(10_000_000).await;
         w.spent(1, 10_000_000).await;
         w.returned().await;
         assert_eq!(

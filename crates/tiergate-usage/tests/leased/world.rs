@@ -273,6 +273,18 @@ impl World {
         }
     }
 
+    /// Waits until operations are admitted once more, which is to be soon.
+    pub(crate) async fn served_again(&self, limit: u64) {
+        for _ in 0..30 {
+            if let Ok(ReserveOutcome::Admitted(admitted)) = self.reserve(1, limit).await {
+                self.usage.release(admitted.id()).await.unwrap();
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("nobody is served any more");
+    }
+
     pub(crate) async fn refused(&self, units: u64, limit: u64) -> Refused {
         match self.reserve(units, limit).await.unwrap() {
             ReserveOutcome::Refused(refused) => refused,
