@@ -83,16 +83,16 @@
 //!
 //! | | checks a second of memory's, from 64 tasks | leased over direct | half of them take, from one task |
 //! |---|--:|--:|--:|
-//! | `MemoryUsage` | 1.00 | – | 0.6 µs |
-//! | `SqliteUsage`, directly | 0.004 | – | 1.7 ms |
-//! | `SqliteUsage`, leased | 0.95 | 257 | 0.5 µs |
-//! | `PostgresUsage`, directly | 0.001 | – | 1.1 ms |
-//! | `PostgresUsage`, leased | 0.51 | 635 | 0.5 µs |
-//! | `RedisUsage`, directly | 0.004 | – | 0.37 ms |
-//! | `RedisUsage`, leased | 1.04 | 262 | 0.5 µs |
-//! | a Redis script that only counts, as a peer | 0.06 | – | 0.07 ms |
+//! | `MemoryUsage` | 1.00 | – | 0.2 µs |
+//! | `SqliteUsage`, directly | 0.002 | – | 1.3 ms |
+//! | `SqliteUsage`, leased | 0.51 | 309 | 0.3 µs |
+//! | `PostgresUsage`, directly | 0.0004 | – | 1.0 ms |
+//! | `PostgresUsage`, leased | 0.28 | 682 | 0.3 µs |
+//! | `RedisUsage`, directly | 0.002 | – | 0.29 ms |
+//! | `RedisUsage`, leased | 0.59 | 339 | 0.3 µs |
+//! | a Redis script that only counts, as a peer | 0.02 | – | 0.07 ms |
 //!
-//! Of a rate of a million in a minute, in the same run: leased 1.2 to 1.4 times memory's, and 429 to 1,671
+//! Of a rate of a million in a minute, in the same run: leased 0.78 to 0.87 of memory's, and 479 to 1,696
 //! times the store's directly.
 //!
 //! The peer makes one round trip and promises less: no reservation, nothing given back, no idempotency
