@@ -107,6 +107,15 @@ enum Start {
     Because,
 }
 
+impl Shared {
+    /// Counts an answer that was fresh.
+    #[inline]
+    fn served_fresh(&self) {
+        self.counters.fresh_hits.increment();
+        events::served_fresh();
+    }
+}
+
 impl CachedLookup {
     /// Puts a memory in front of `lookup`.
     #[must_use]
@@ -147,8 +156,7 @@ impl CachedLookup {
         let now = shared.clock.coarse_elapsed();
         let era = shared.board.era();
         if let Some(snapshot) = shared.board.store().fresh(subject, era, now) {
-            shared.counters.fresh_hits.increment();
-            events::served_fresh();
+            shared.served_fresh();
             return Some(snapshot);
         }
         self.get_with_care(subject, now)
@@ -163,10 +171,7 @@ impl CachedLookup {
         let is_backing_off = entry.is_backing_off(now);
         let snapshot = entry.into_snapshot(now, || shared.clock.now())?;
         match snapshot.freshness {
-            Freshness::Fresh => {
-                shared.counters.fresh_hits.increment();
-                events::served_fresh();
-            }
+            Freshness::Fresh => shared.served_fresh(),
             Freshness::Stale => {
                 shared.counters.stale_hits.increment();
                 events::served_stale(snapshot.age);
@@ -216,8 +221,7 @@ impl CachedLookup {
             let holds = accept(tier) && glance.is_fresh(shared.clock.coarse_elapsed());
             holds.then_some(tier)
         })?;
-        shared.counters.fresh_hits.increment();
-        events::served_fresh();
+        shared.served_fresh();
         Some(tier)
     }
 

@@ -67,11 +67,7 @@ impl Office {
         shard: ShardIndex,
         act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
     ) -> R {
-        let (result, kicks) = self.board.with(shard, act);
-        if !kicks.is_empty() {
-            self.start(shard, kicks);
-        }
-        result
+        self.started(shard, self.board.with(shard, act))
     }
 
     /// The same at a moment that may be some milliseconds ago, for what takes no units.
@@ -81,7 +77,12 @@ impl Office {
         shard: ShardIndex,
         act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
     ) -> R {
-        let (result, kicks) = self.board.with_coarsely(shard, act);
+        self.started(shard, self.board.with_coarsely(shard, act))
+    }
+
+    /// What an act came to, once the tasks that it needs are started.
+    #[inline]
+    fn started<R>(self: &Arc<Self>, shard: ShardIndex, (result, kicks): (R, Kicks)) -> R {
         if !kicks.is_empty() {
             self.start(shard, kicks);
         }

@@ -126,16 +126,21 @@ fn most_entries_take_a_quarter_of_a_kibibyte_at_most() {
     assert!(store(&bench).weight() <= 256 * 1_000);
 }
 
+/// Lets so many strangers come, each of them once.
+fn flood_of(bench: &Bench) -> impl FnMut(usize) {
+    let mut strangers = (0..).map(|n: u32| Subject::user(format!("stranger {n}")));
+    move |count| {
+        for stranger in strangers.by_ref().take(count) {
+            bench.cache.push_missing(&stranger);
+        }
+    }
+}
+
 #[test]
 fn who_comes_again_while_strangers_come_stays() {
     let config = CacheConfig::builder().max_entries(1_000);
     let bench = Bench::with(config.build().unwrap());
-    let mut strangers = (0..).map(|n: u32| Subject::user(format!("stranger {n}")));
-    let mut flood = |count| {
-        for stranger in strangers.by_ref().take(count) {
-            bench.cache.push_missing(&stranger);
-        }
-    };
+    let mut flood = flood_of(&bench);
     let regulars: Vec<_> = (0..500)
         .map(|n: u32| Subject::user(format!("{n}")))
         .collect();
@@ -160,12 +165,7 @@ fn who_comes_again_while_strangers_come_stays() {
 fn who_had_to_go_and_comes_again_stays() {
     let config = CacheConfig::builder().max_entries(1_000);
     let bench = Bench::with(config.build().unwrap());
-    let mut strangers = (0..).map(|n: u32| Subject::user(format!("stranger {n}")));
-    let mut flood = |count| {
-        for stranger in strangers.by_ref().take(count) {
-            bench.cache.push_missing(&stranger);
-        }
-    };
+    let mut flood = flood_of(&bench);
     flood(2_000);
     let mut stayed = 0;
     for n in 0..20 {
