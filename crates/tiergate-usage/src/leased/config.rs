@@ -78,7 +78,7 @@ impl LeasedUsageBuilder {
         self
     }
 
-    /// The most units of a counter that the store keeps for operations to come; 1,000 unless set. With 0
+    /// The most units of a counter that the store keeps for operations to come; 10,000 unless set. With 0
     /// every operation waits for the store, many of them for one message.
     ///
     /// So many units may be spent while the store is away, and so many may be lost for the rest of

@@ -106,7 +106,7 @@ use waiting::Later;
 /// # What it promises
 ///
 /// Of quotas, with `block ≤ max(limit / 100, what waits)` and `block ≤ remaining / (2 × replicas)` beyond what
-/// waits, and `ahead ≤ min(limit / 1,000, 1,000)`, all of which can be set:
+/// waits, and `ahead ≤ min(limit / 1,000, 10,000)`, all of which can be set:
 ///
 /// | when | admitted beyond the limit, of what was told to be committed | kept from use |
 /// |---|---|---|

@@ -84,7 +84,7 @@ impl Default for Terms {
         Self {
             ttl: Duration::from_secs(30),
             clock_bound: Duration::from_secs(1),
-            ahead_most: 1_000,
+            ahead_most: 10_000,
             ahead_share: NonZeroU64::new(1_000).unwrap_or(NonZeroU64::MIN),
             replicas: NonZeroU64::new(4).unwrap_or(NonZeroU64::MIN),
             block_most: 100_000,
@@ -121,11 +121,11 @@ mod tests {
             (999, 0),
             (1_000, 1),
             (50_000, 50),
-            (u64::MAX, 1_000),
+            (u64::MAX, 10_000),
         ] {
             assert_eq!(terms.ahead(Limit::AtMost(limit)), ahead, "{limit}");
         }
-        assert_eq!(terms.ahead(Limit::Unlimited), 1_000);
+        assert_eq!(terms.ahead(Limit::Unlimited), 10_000);
         let none = Terms {
             ahead_most: 0,
             ..terms
