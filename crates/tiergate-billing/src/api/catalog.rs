@@ -9,6 +9,7 @@ use super::answer::ListAnswer;
 use super::parameters::{Parameters, valid_owner};
 use super::{Api, Problem};
 use crate::Billing;
+use crate::api::described::Refused;
 use crate::auth::Caller;
 use crate::catalog::{self, FeatureHeld, FeatureListing};
 use crate::record::Page;
@@ -27,8 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     security(()),
     responses(
         (status = 200, body = ListAnswer<FeatureListing>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn all(
@@ -48,8 +48,7 @@ async fn all(
     params(("organizationId" = Option<String>, Query, description = "An organization of the caller's")),
     responses(
         (status = 200, body = ListAnswer<FeatureHeld>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn mine(

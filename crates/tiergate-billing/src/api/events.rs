@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use super::parameters::Parameters;
 use super::{Api, Problem};
 use crate::BillingError;
+use crate::api::described::Refused;
 use crate::auth::{Permission, Role, Verified};
 use crate::push::{Feed, MOST_OF_ONE_USER, NoPlace, Rest};
 
@@ -44,8 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     ),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn events(

@@ -7,6 +7,7 @@ use utoipa_axum::routes;
 use super::answer::{Answer, ListAnswer};
 use super::parameters::{Id, Parameters};
 use super::{Api, Problem};
+use crate::api::described::Refused;
 use crate::auth::Caller;
 use crate::record::InvoiceRecord;
 use crate::{Billing, InvoiceId, SubscriptionId, invoices};
@@ -34,8 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn of_subscription(
@@ -62,8 +62,7 @@ async fn of_subscription(
         (status = 200, body = Answer<InvoiceRecord>, headers(("etag" = String))),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn one(

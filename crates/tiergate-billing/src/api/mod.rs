@@ -8,6 +8,7 @@ mod admin;
 mod answer;
 mod authenticate;
 mod catalog;
+mod described;
 mod events;
 mod fields;
 mod invoices;

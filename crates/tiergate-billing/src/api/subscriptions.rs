@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::answer::Answer;
 use super::parameters::{Id, valid_owner};
 use super::{Api, Problem};
+use crate::api::described::Refused;
 use crate::auth::Caller;
 use crate::record::SubscriptionRecord;
 use crate::subscriptions::{self};
@@ -39,8 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(("userId" = String, Path, description = "The user")),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn of_user(
@@ -63,8 +63,7 @@ async fn of_user(
     params(("organizationId" = String, Path, description = "The organization")),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn of_organization(
@@ -87,8 +86,7 @@ async fn of_organization(
     params(("id" = SubscriptionId, Path, description = "The subscription")),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn one(

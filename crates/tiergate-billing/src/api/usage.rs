@@ -10,6 +10,7 @@ use super::fields::{Fields, FromBody};
 use super::mutation::{self, Mutation};
 use super::parameters::Id;
 use super::{Api, Problem};
+use crate::api::described::Refused;
 use crate::auth::Caller;
 use crate::change::Reply;
 use crate::record::Amount;
@@ -100,8 +101,7 @@ fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> Option<T> {
     request_body = UsageBatch,
     responses(
         (status = 200, body = Answer<BatchOutcome>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn record(
@@ -126,8 +126,7 @@ async fn record(
     params(("id" = SubscriptionId, Path, description = "The subscription")),
     responses(
         (status = 200, body = Answer<UsageSummary>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn of_subscription(

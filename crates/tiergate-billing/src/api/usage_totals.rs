@@ -11,6 +11,7 @@ use super::fields::{Fields, FromBody};
 use super::mutation::Mutation;
 use super::{Api, Problem};
 use crate::Billing;
+use crate::api::described::Refused;
 use crate::record::Time;
 use crate::usage::{self, TotalQuestion, UsageTotals};
 
@@ -128,8 +129,7 @@ fn id(subject: fn(String) -> Subject) -> impl FnOnce(Value) -> Option<Subject> {
     request_body = UsageTotalsRequest,
     responses(
         (status = 200, body = Answer<UsageTotals>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn totals(

@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use super::answer::Answer;
 use super::{Api, Problem, mutation};
+use crate::api::described::Refused;
 use crate::webhook::{Received, Refusal};
 
 /// The longest event, in bytes.
@@ -48,8 +49,7 @@ struct Acknowledged {
     ),
     responses(
         (status = 200, body = Answer<Acknowledged>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn stripe(State(api): State<Api>, request: Request) -> Result<Answer<Acknowledged>, Problem> {

@@ -7,6 +7,7 @@ use utoipa_axum::routes;
 
 use super::bodies::{Adjust, Cancel, ExtendTrial, GrantTier, GrantToOwner, OwnerGrant};
 use crate::api::answer::Answer;
+use crate::api::described::{Preconditions, RefusedAdmin, RefusedChange};
 use crate::api::mutation::{self, Mutation};
 use crate::api::parameters::Id;
 use crate::api::{Api, Problem};
@@ -34,21 +35,12 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
+        Preconditions,
     ),
     request_body(content = Cancel, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedChange,
     )
 )]
 async fn cancel(
@@ -80,21 +72,12 @@ async fn cancel(
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
+        Preconditions,
     ),
     request_body(content = ExtendTrial, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedChange,
     )
 )]
 async fn extend_trial(
@@ -116,21 +99,12 @@ async fn extend_trial(
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
+        Preconditions,
     ),
     request_body(content = GrantTier, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedChange,
     )
 )]
 async fn grant_tier(
@@ -153,21 +127,14 @@ async fn grant_tier(
     tag = "admin",
     operation_id = "grant_tier_to_owner",
     security(("bearer" = [])),
-    params(
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
-    ),
+    params(Preconditions),
     request_body(content = GrantToOwner, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn grant_to_owner(
@@ -190,21 +157,12 @@ async fn grant_to_owner(
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
+        Preconditions,
     ),
     request_body(content = Adjust, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedChange,
     )
 )]
 async fn adjust(

@@ -5,6 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::answer::ListAnswer;
+use crate::api::described::RefusedAdmin;
 use crate::api::parameters::Parameters;
 use crate::api::{Api, Problem};
 use crate::record::{AuditRecord, Time};
@@ -33,11 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     ),
     responses(
         (status = 200, body = ListAnswer<AuditRecord>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn list(

@@ -6,6 +6,7 @@ use utoipa_axum::routes;
 
 use super::bodies::{MarkInvoice, Refund};
 use crate::api::answer::Answer;
+use crate::api::described::{Preconditions, RefusedChange};
 use crate::api::mutation::{self, Mutation};
 use crate::api::parameters::Id;
 use crate::api::{Api, Problem};
@@ -28,21 +29,12 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     security(("bearer" = [])),
     params(
         ("id" = InvoiceId, Path, description = "The invoice"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
+        Preconditions,
     ),
     request_body(content = MarkInvoice, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<InvoiceRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedChange,
     )
 )]
 async fn mark(
@@ -64,21 +56,12 @@ async fn mark(
     security(("bearer" = [])),
     params(
         ("id" = InvoiceId, Path, description = "The invoice"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key and body are answered the same again"),
-        ("If-Match" = Option<String>, Header, description = "The version that the change is for, as an entity tag"),
+        Preconditions,
     ),
     request_body(content = Refund, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<InvoiceRecord>, headers(("etag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedChange,
     )
 )]
 async fn refund(

@@ -6,6 +6,7 @@ use utoipa_axum::routes;
 
 use crate::Billing;
 use crate::api::answer::Answer;
+use crate::api::described::RefusedAdmin;
 use crate::api::parameters::Parameters;
 use crate::api::{Api, Problem};
 use crate::record::BillingMonth;
@@ -45,11 +46,7 @@ fn month(parameters: &mut Parameters, billing: &Billing) -> BillingMonth {
     params(("month" = Option<String>, Query, pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", description = "Like 2026-01; the present month if nothing is said")),
     responses(
         (status = 200, body = Answer<Revenue>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn revenue(
@@ -70,11 +67,7 @@ async fn revenue(
     security(("bearer" = [])),
     responses(
         (status = 200, body = Answer<Distribution>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn distribution(
@@ -95,11 +88,7 @@ async fn distribution(
     params(("days" = Option<u16>, Query, minimum = 1, maximum = 366, description = "How far back; 30 if nothing is said")),
     responses(
         (status = 200, body = Answer<Churn>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn churn(
@@ -123,11 +112,7 @@ async fn churn(
     security(("bearer" = [])),
     responses(
         (status = 200, body = Answer<Mrr>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn mrr(
@@ -148,11 +133,7 @@ async fn mrr(
     params(("month" = Option<String>, Query, pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", description = "Like 2026-01; the present month if nothing is said")),
     responses(
         (status = 200, body = Answer<UsageReport>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn usage(
@@ -178,11 +159,7 @@ async fn usage(
     ),
     responses(
         (status = 200, body = Answer<TopOwners>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn top(

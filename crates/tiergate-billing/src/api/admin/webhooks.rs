@@ -6,6 +6,7 @@ use utoipa_axum::routes;
 
 use super::bodies::RetryWebhook;
 use crate::api::answer::{Answer, ListAnswer};
+use crate::api::described::RefusedAdmin;
 use crate::api::mutation::{self, Mutation};
 use crate::api::parameters::{Id, Parameters};
 use crate::api::{Api, Problem};
@@ -33,11 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     ),
     responses(
         (status = 200, body = ListAnswer<WebhookEventRecord>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
     )
 )]
 async fn list(
@@ -65,14 +62,10 @@ async fn list(
     request_body(content = RetryWebhook, content_type = "application/json"),
     responses(
         (status = 200, body = Answer<WebhookEventRecord>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
+        RefusedAdmin,
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn retry(

@@ -6,6 +6,7 @@ use utoipa_axum::routes;
 
 use super::bodies::{CancellationBody, NewSubscriptionBody, PlanChangeBody};
 use crate::api::answer::Answer;
+use crate::api::described::{Preconditions, Refused};
 use crate::api::mutation::{self, Mutation};
 use crate::api::parameters::Id;
 use crate::api::{Api, Problem};
@@ -28,18 +29,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     path = "/api/subscriptions",
     tag = "subscriptions",
     security(("bearer" = [])),
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body get the same answer"),
-        ("If-Match" = Option<String>, Header, description = "The version that the caller has seen, as an entity tag"),
-    ),
+    params(Preconditions),
     request_body = NewSubscriptionBody,
     responses(
         (status = 200, description = "The subscription that was free is paid now",
             body = Answer<SubscriptionRecord>, headers(("etag" = String))),
         (status = 201, description = "There is a subscription now",
             body = Answer<SubscriptionRecord>, headers(("etag" = String), ("location" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn create(
@@ -65,14 +62,12 @@ async fn create(
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body get the same answer"),
-        ("If-Match" = Option<String>, Header, description = "The version that the caller has seen, as an entity tag"),
+        Preconditions,
     ),
     request_body = PlanChangeBody,
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn change(
@@ -97,14 +92,12 @@ async fn change(
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body get the same answer"),
-        ("If-Match" = Option<String>, Header, description = "The version that the caller has seen, as an entity tag"),
+        Preconditions,
     ),
     request_body = Option<CancellationBody>,
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn cancel(
@@ -131,13 +124,11 @@ async fn cancel(
     security(("bearer" = [])),
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body get the same answer"),
-        ("If-Match" = Option<String>, Header, description = "The version that the caller has seen, as an entity tag"),
+        Preconditions,
     ),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn reactivate(

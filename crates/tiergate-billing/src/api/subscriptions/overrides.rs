@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use super::bodies::{MOST_REASON, OverrideBody};
 use crate::api::answer::Answer;
+use crate::api::described::{Preconditions, Refused};
 use crate::api::mutation::{self, Mutation};
 use crate::api::parameters::{Id, Parameters};
 use crate::api::{Api, Problem};
@@ -28,14 +29,12 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(
         ("id" = SubscriptionId, Path, description = "The subscription"),
         ("featureKey" = String, Path, description = "The feature"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body get the same answer"),
-        ("If-Match" = Option<String>, Header, description = "The version that the caller has seen, as an entity tag"),
+        Preconditions,
     ),
     request_body = OverrideBody,
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn put(
@@ -64,13 +63,11 @@ async fn put(
         ("id" = SubscriptionId, Path, description = "The subscription"),
         ("featureKey" = String, Path, description = "The feature"),
         ("reason" = Option<String>, Query, description = "Why; 1 to 500 bytes"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer"),
-        ("If-Match" = Option<String>, Header, description = "The version that the caller has seen, as an entity tag"),
+        Preconditions,
     ),
     responses(
         (status = 200, body = Answer<SubscriptionRecord>, headers(("etag" = String))),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn remove(

@@ -6,6 +6,7 @@ use utoipa_axum::routes;
 
 use super::bodies::effective_of;
 use crate::api::answer::Answer;
+use crate::api::described::Refused;
 use crate::api::parameters::{Id, Parameters};
 use crate::api::{Api, Problem};
 use crate::auth::Caller;
@@ -33,8 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     ),
     responses(
         (status = 200, body = Answer<ChangePreview>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 async fn preview(
