@@ -8,8 +8,9 @@ use crate::memory::slab::Handle;
 use crate::now::Now;
 use crate::{CounterKey, CounterState, LeaseId};
 
-use super::account::{Account, Answer, Check, Commit, Event, Message, Pending, Service, Step};
+use super::account::{Account, Check, Commit, Event, Pending, Service, Step};
 use super::fault::Fault;
+use super::message::{Answer, Message};
 use super::rate::RateAccount;
 use super::terms::Terms;
 use super::waiter::Waiter;

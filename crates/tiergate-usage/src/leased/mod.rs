@@ -36,6 +36,7 @@ mod entry;
 mod fault;
 mod id;
 mod lane;
+mod message;
 mod observe;
 mod office;
 mod rate;

@@ -9,11 +9,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::now::Now;
-use crate::{CounterKey, Lease, RateBlock, SharedStore, StoreError, StoreErrorKind};
+use crate::{CounterKey, SharedStore, StoreErrorKind};
 
-use super::account::{Answer, Message, Step};
+use super::account::Step;
 use super::accounts::AccountId;
 use super::board::{Board, Cell, ShardIndex};
+use super::message::{Answer, Message};
 use super::observe;
 use super::shard::{Kicks, Shard};
 use super::terms::Terms;
@@ -176,48 +177,7 @@ impl Office {
     }
 
     async fn ask(&self, key: &CounterKey, message: Message) -> Answer {
-        let store = &self.store;
-        let call = async {
-            let ttl = self.terms.ttl;
-            Ok::<Answer, StoreError>(match message {
-                Message::Lease {
-                    id,
-                    units,
-                    kept,
-                    limit,
-                } => {
-                    let lease = Lease {
-                        key,
-                        id,
-                        units,
-                        kept,
-                        limit,
-                        ttl,
-                    };
-                    Answer::Lease(store.lease(lease).await?)
-                }
-                Message::Extend { id, kept } => {
-                    Answer::Extend(store.extend(key, id, kept, ttl).await?)
-                }
-                Message::End { id, used } => {
-                    store.end(key, id, used).await?;
-                    Answer::End
-                }
-                Message::TakeOfRate {
-                    units,
-                    limit,
-                    spend_within,
-                } => {
-                    let block = RateBlock {
-                        key,
-                        units,
-                        limit,
-                        spend_within,
-                    };
-                    Answer::OfRate(store.take_of_rate(block).await?)
-                }
-            })
-        };
+        let call = message.send(&*self.store, key, self.terms.ttl);
         match tokio::time::timeout(self.terms.request, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {

@@ -1,7 +1,5 @@
 //! Blocks of units, from grant to end.
 
-use std::time::Duration;
-
 use tiergate_core::Limit;
 
 use crate::LeaseId;
@@ -82,38 +80,4 @@ pub(super) enum Purpose {
     Demand,
     /// Its units are used already: more was committed than reserved.
     Debt,
-}
-
-/// What is told to the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::leased) enum Message {
-    /// See [`SharedStore::lease`](crate::SharedStore::lease).
-    Lease {
-        id: LeaseId,
-        units: u64,
-        kept: u64,
-        limit: Limit,
-    },
-    /// See [`SharedStore::extend`](crate::SharedStore::extend).
-    Extend { id: LeaseId, kept: u64 },
-    /// See [`SharedStore::end`](crate::SharedStore::end).
-    End { id: LeaseId, used: u64 },
-    /// See [`SharedStore::take_of_rate`](crate::SharedStore::take_of_rate).
-    TakeOfRate {
-        units: u64,
-        limit: Limit,
-        spend_within: Duration,
-    },
-}
-
-/// What the store answered to a message.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::leased) enum Answer {
-    Lease(crate::LeaseOutcome),
-    Extend(crate::LeaseExtension),
-    /// Whatever it was, the lease is over and what was used is counted.
-    End,
-    OfRate(crate::RateBlockOutcome),
-    /// None, or a fault. It may have acted.
-    Fault(crate::StoreErrorKind),
 }

@@ -3,9 +3,10 @@
 use crate::now::Now;
 use crate::{CounterState, CounterWindow, LeaseExtension, LeaseId, LeaseOutcome, StoreErrorKind};
 
-use super::block::{Answer, Asking, Block, Closing, Message, Purpose, Standing};
+use super::block::{Asking, Block, Closing, Purpose, Standing};
 use super::{Account, LastSent, Recall, Refusal};
 use crate::leased::fault::Fault;
+use crate::leased::message::{Answer, Message};
 use crate::leased::sizing::{self, Situation};
 use crate::leased::terms::Terms;
 

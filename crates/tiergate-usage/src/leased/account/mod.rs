@@ -18,7 +18,6 @@ mod exchange;
 mod give_back;
 mod settle;
 
-pub(super) use block::{Answer, Message};
 pub(super) use exchange::{Event, Service, Step};
 pub(super) use settle::{Commit, Pending};
 

@@ -8,8 +8,9 @@ use crate::now::nanos;
 use crate::{CounterState, RateBlockOutcome, StoreErrorKind};
 
 use super::{RateAccount, Refusal, Told};
-use crate::leased::account::{Answer, Event, Message, Service, Step};
+use crate::leased::account::{Event, Service, Step};
 use crate::leased::fault::Fault;
+use crate::leased::message::{Answer, Message};
 use crate::leased::sizing::{self, Situation};
 use crate::leased::terms::Terms;
 

@@ -20,10 +20,11 @@ use crate::{
     Refused, Replay, ReservationId, ReserveOutcome, Settlement, StoreErrorKind,
 };
 
-use crate::leased::account::{Answer, Check, Event, Message, Service, Step};
+use crate::leased::account::{Check, Event, Service, Step};
 use crate::leased::accounts::{AccountId, Accounts};
 use crate::leased::entry::Entry;
 use crate::leased::id::Names;
+use crate::leased::message::{Answer, Message};
 use crate::leased::terms::Terms;
 use crate::leased::waiter::Verdict;
 

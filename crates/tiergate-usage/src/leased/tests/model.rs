@@ -14,16 +14,17 @@ use tiergate_core::{Limit, Subject};
 use tokio::sync::oneshot;
 
 use super::rates;
-use crate::leased::account::{Answer, Message, Step};
+use crate::leased::account::Step;
 use crate::leased::accounts::AccountId;
 use crate::leased::board::{Board, Cell, ShardIndex};
+use crate::leased::message::{Answer, Message};
 use crate::leased::shard::{Attempt, Patience, Queued, Settled, Shard};
 use crate::leased::terms::Terms;
 use crate::leased::waiter::Verdict;
 use crate::now::Now;
 use crate::{
-    Claim, CounterKey, CounterWindow, Lease, LeaseId, LeaseOutcome, MemoryUsage, RateBlock,
-    ReservationId, Reserve, ReserveOutcome, Settlement, SharedStore, StoreErrorKind, UsageStore,
+    Claim, CounterKey, CounterWindow, LeaseId, LeaseOutcome, MemoryUsage, ReservationId, Reserve,
+    ReserveOutcome, Settlement, SharedStore, StoreErrorKind, UsageStore,
 };
 
 const QUOTAS: usize = 2;
@@ -589,61 +590,22 @@ impl World {
 
     fn deliver(&mut self, letter: &Letter) {
         let Letter { key, message, .. } = letter;
-        let ttl = self.terms.ttl;
-        let store = &self.store;
-        let answer = match *message {
-            Message::Lease {
-                id,
-                units,
-                kept,
-                limit,
-            } => {
-                let lease = Lease {
-                    key,
-                    id,
-                    units,
-                    kept,
-                    limit,
-                    ttl,
-                };
-                let outcome = store.lease(lease).now_or_never().unwrap().unwrap();
-                match outcome {
-                    LeaseOutcome::Refused(..) => {
-                        self.refused.insert(id);
-                    }
-                    LeaseOutcome::Granted(_) if self.refused.contains(&id) => {
-                        let counter = self.keys.iter().position(|it| it == key).unwrap();
-                        self.crashes[counter] += kept;
-                    }
-                    LeaseOutcome::Granted(_) | LeaseOutcome::Over => {}
+        let told = message
+            .send(&self.store, key, self.terms.ttl)
+            .now_or_never();
+        let answer = told.unwrap().unwrap();
+        if let (Message::Lease { id, kept, .. }, Answer::Lease(outcome)) = (*message, answer) {
+            match outcome {
+                LeaseOutcome::Refused(..) => {
+                    self.refused.insert(id);
                 }
-                Answer::Lease(outcome)
+                LeaseOutcome::Granted(_) if self.refused.contains(&id) => {
+                    let counter = self.keys.iter().position(|it| it == key).unwrap();
+                    self.crashes[counter] += kept;
+                }
+                LeaseOutcome::Granted(_) | LeaseOutcome::Over => {}
             }
-            Message::Extend { id, kept } => Answer::Extend(
-                store
-                    .extend(key, id, kept, ttl)
-                    .now_or_never()
-                    .unwrap()
-                    .unwrap(),
-            ),
-            Message::End { id, used } => {
-                store.end(key, id, used).now_or_never().unwrap().unwrap();
-                Answer::End
-            }
-            Message::TakeOfRate {
-                units,
-                limit,
-                spend_within,
-            } => {
-                let block = RateBlock {
-                    key,
-                    units,
-                    limit,
-                    spend_within,
-                };
-                Answer::OfRate(store.take_of_rate(block).now_or_never().unwrap().unwrap())
-            }
-        };
+        }
         self.replies.push(Reply {
             number: letter.number,
             replica: letter.replica,

@@ -8,16 +8,17 @@ use shuttle::thread;
 use tiergate_clock::{Clock, ManualClock};
 use tiergate_core::{Limit, Subject};
 
-use crate::leased::account::{Answer, Message, Step};
+use crate::leased::account::Step;
 use crate::leased::accounts::AccountId;
 use crate::leased::board::{Board, Lock, ShardIndex};
+use crate::leased::message::{Answer, Message};
 use crate::leased::shard::{Kicks, Patience, Queued, Settled, Shard};
 use crate::leased::terms::Terms;
 use crate::leased::waiter::Verdict;
 use crate::now::Now;
 use crate::{
-    Claim, CounterKey, CounterWindow, Lease, MemoryUsage, RateBlock, ReservationId, Reserve,
-    ReserveOutcome, Settlement, SharedStore, UsageStore,
+    Claim, CounterKey, CounterWindow, MemoryUsage, ReservationId, Reserve, ReserveOutcome,
+    Settlement, SharedStore, UsageStore,
 };
 
 /// How many schedules each test is run under, of each kind.
@@ -112,46 +113,9 @@ impl World {
     }
 
     fn tell(&self, message: Message) -> Answer {
-        let (store, key, ttl) = (&self.0.store, &self.0.key, Terms::default().ttl);
-        match message {
-            Message::Lease {
-                id,
-                units,
-                kept,
-                limit,
-            } => {
-                let lease = Lease {
-                    key,
-                    id,
-                    units,
-                    kept,
-                    limit,
-                    ttl,
-                };
-                Answer::Lease(store.lease(lease).now_or_never().unwrap().unwrap())
-            }
-            Message::Extend { id, kept } => {
-                let extension = store.extend(key, id, kept, ttl).now_or_never();
-                Answer::Extend(extension.unwrap().unwrap())
-            }
-            Message::End { id, used } => {
-                store.end(key, id, used).now_or_never().unwrap().unwrap();
-                Answer::End
-            }
-            Message::TakeOfRate {
-                units,
-                limit,
-                spend_within,
-            } => {
-                let block = RateBlock {
-                    key,
-                    units,
-                    limit,
-                    spend_within,
-                };
-                Answer::OfRate(store.take_of_rate(block).now_or_never().unwrap().unwrap())
-            }
-        }
+        let (store, ttl) = (&self.0.store, Terms::default().ttl);
+        let told = message.send(store, &self.0.key, ttl).now_or_never();
+        told.unwrap().unwrap()
     }
 
     fn reserve(&self, units: u64) -> Option<(ShardIndex, ReservationId)> {
