@@ -153,13 +153,13 @@ impl CachedLookup {
     #[must_use]
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
-        let now = shared.clock.coarse_elapsed();
+        let now = shared.clock.coarse_nanos();
         let era = shared.board.era();
         if let Some(snapshot) = shared.board.store().fresh(subject, era, now) {
             shared.served_fresh();
             return Some(snapshot);
         }
-        self.get_with_care(subject, now)
+        self.get_with_care(subject, Duration::from_nanos(now))
     }
 
     /// The same, of what may be old, doubtful or about to end.
@@ -218,7 +218,7 @@ impl CachedLookup {
         let shared = &*self.shared;
         let tier = shared.board.store().glance(subject, |glance| {
             let tier = glance.tier(shared.board.era())?;
-            let holds = accept(tier) && glance.is_fresh(shared.clock.coarse_elapsed());
+            let holds = accept(tier) && glance.is_fresh(shared.clock.coarse_nanos());
             holds.then_some(tier)
         })?;
         shared.served_fresh();

@@ -120,9 +120,9 @@ impl BoundedStore {
     }
 
     /// What is known of `subject`, if it is fresh and there is no more to think of; that counts as a use.
-    /// It is what the entry says, without making one. `None` says nothing.
+    /// It is what the entry says, without making one. `None` says nothing. The time is in nanoseconds.
     #[inline]
-    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: Duration) -> Option<Snapshot> {
+    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: u64) -> Option<Snapshot> {
         let key = Key::of(subject, &self.hasher);
         let hash = key.hash(&self.hasher);
         let shard = self.shard(hash)?;

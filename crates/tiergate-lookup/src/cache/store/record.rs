@@ -7,7 +7,7 @@ use tiergate_core::{Subject, Subscription};
 use super::key::Key;
 use crate::cache::entry::{Certainty, Entry, Held, Reread, Trouble};
 use crate::cache::era::Era;
-use crate::cache::glance::TierWord;
+use crate::cache::glance::{TierWord, as_nanos};
 use crate::cache::words::TierWords;
 use crate::found::{Found, Terms, as_number, as_timestamp};
 use crate::{Freshness, Known, Snapshot};
@@ -94,9 +94,9 @@ impl Record {
             beside: None,
         };
         if let Some(held) = entry.held {
-            record.answered_at = nanos(held.answered_at);
-            record.fresh_until = nanos(held.fresh_until);
-            record.stale_until = nanos(held.stale_until);
+            record.answered_at = as_nanos(held.answered_at);
+            record.fresh_until = as_nanos(held.fresh_until);
+            record.stale_until = as_nanos(held.stale_until);
             record.ends_at = as_number(held.ends_at);
             let (what, terms) = match held.known {
                 Known::Missing => (Label::MISSING, Terms::NOTHING),
@@ -202,11 +202,10 @@ impl Record {
         bytes_of(self.beside.as_deref())
     }
 
-    /// What it says by itself, if that is fresh and there is no more to think of, as is usual: nothing
+    /// What it says by itself, if that is fresh at so many nanoseconds and there is no more to think of, as is usual: nothing
     /// lies beside, nothing is doubtful, and the subscription has no end of its own.
     #[inline]
-    pub(super) fn into_fresh(self, era: Era, now: Duration) -> Option<Fresh> {
-        let now = nanos(now);
+    pub(super) fn into_fresh(self, era: Era, now: u64) -> Option<Fresh> {
         let is_plain = self.label.0 & (Label::DOUBTFUL | Label::BESIDE) == 0
             && matches!(self.label.what(), Label::MISSING | Label::TERMS)
             && as_timestamp(self.ends_at).is_none();
@@ -340,12 +339,6 @@ fn subscription_bytes(subscription: &Subscription) -> usize {
     .into_iter()
     .chain(overrides)
     .fold(0, usize::saturating_add)
-}
-
-/// A time since the clock began. It lasts for 584 years.
-#[inline]
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
