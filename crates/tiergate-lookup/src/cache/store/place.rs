@@ -114,16 +114,12 @@ impl Place<'_> {
             if shape == 0 {
                 return Who::Nobody;
             }
-            let same = shape == key.shape.bits()
-                && words
-                    .iter()
-                    .zip(key.words)
-                    .all(|(word, sought)| word.load(Ordering::Relaxed) == sought);
-            if !same {
+            let words = words.each_ref().map(|word| word.load(Ordering::Relaxed));
+            if !key.is(words, shape) {
                 return Who::SomebodyElse;
             }
             let until = until.load(Ordering::Relaxed);
-            let glance = Glance::from_numbers(head & GLANCE, until & !Berth::BITS);
+            let glance = Glance::from_numbers(head & GLANCE, until);
             Who::Found(read(glance, Berth::in_number(until)))
         })
     }
