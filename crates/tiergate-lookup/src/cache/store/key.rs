@@ -127,7 +127,10 @@ impl KeyHasher {
     pub(super) fn hash(&self, key: &Key) -> u64 {
         let [a, b, c, d, e] = key.words;
         let [seed_a, seed_b, seed_c, seed_d] = self.seeds;
-        let (one, other) = (fold(a ^ seed_a, b ^ seed_b), fold(c ^ seed_c, d ^ e ^ seed_d));
+        let (one, other) = (
+            fold(a ^ seed_a, b ^ seed_b),
+            fold(c ^ seed_c, d ^ e ^ seed_d),
+        );
         fold(one ^ e, other ^ u64::from(key.shape.bits()))
     }
 }
@@ -246,7 +249,10 @@ mod tests {
         ];
         for (kind, id) in kinds.iter().enumerate() {
             for crowded in crowded((0..COUNT).map(id)) {
-                assert!(crowded.abs_diff(by_chance) < by_chance / 20, "{kind} {crowded}");
+                assert!(
+                    crowded.abs_diff(by_chance) < by_chance / 20,
+                    "{kind} {crowded}"
+                );
             }
         }
     }

@@ -14,6 +14,7 @@ mod segments;
 mod shard;
 mod slab;
 mod table;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod versioned;

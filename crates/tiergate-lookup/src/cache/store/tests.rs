@@ -93,9 +93,7 @@ proptest! {
 /// The tier at a glance, as the number in its name.
 fn tier(store: &BoundedStore, subject: &Subject) -> Option<u64> {
     let word = store.glance(subject, |glance| {
-        glance
-            .is_fresh(0)
-            .then(|| glance.tier(era()))?
+        glance.is_fresh(0).then(|| glance.tier(era()))?
     })?;
     let key = store.words().key(word)?;
     key.strip_prefix("tier ")?.parse().ok()
