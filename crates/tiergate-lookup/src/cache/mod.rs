@@ -23,6 +23,7 @@ use tiergate_core::Subject;
 use tokio::sync::{Semaphore, watch};
 
 use crate::breaker::Breaker;
+use crate::found::Terms;
 use crate::{Freshness, LookupErrorKind, Resolution, Snapshot, SubscriptionLookup, events};
 
 pub use board::Pushed;
@@ -154,10 +155,11 @@ impl CachedLookup {
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
         let now = shared.clock.coarse_nanos();
-        let era = shared.board.era();
-        if let Some(snapshot) = shared.board.store().fresh(subject, era, now) {
+        let mut terms = Terms::NOTHING;
+        let moment = (shared.board.era(), now);
+        if let Some(fresh) = shared.board.store().fresh(subject, moment, &mut terms) {
             shared.served_fresh();
-            return Some(snapshot);
+            return Some(fresh.into_snapshot(subject, terms));
         }
         self.get_with_care(subject, Duration::from_nanos(now))
     }

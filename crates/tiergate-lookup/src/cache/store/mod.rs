@@ -30,9 +30,10 @@ use super::entry::Entry;
 use super::era::Era;
 use super::glance::Glance;
 use super::words::TierWords;
-use crate::Snapshot;
+use crate::found::Terms;
 use key::{Key, KeyHasher};
-use place::{Line, note_use};
+use place::{Berth, Line, note_use};
+pub(crate) use record::Fresh;
 use record::Record;
 use shard::{Guest, Held, Removed, Shard};
 use slab::Slot;
@@ -115,29 +116,66 @@ impl BoundedStore {
         subject: &Subject,
         judge: impl Fn(Glance) -> Option<R>,
     ) -> Option<R> {
-        let Sought { key, hash, shard } = self.seek(subject)?;
-        let look = |line, glance, _| Some((line, glance));
-        let (line, glance): (&Line, _) = shard.table.look(&key, hash, look)?;
+        let (line, glance) = self.look(subject, |_, line, glance, _| Some((line, glance)))?;
         let judged = judge(glance)?;
         note_use(line);
         Some(judged)
     }
 
     /// What is known of `subject`, if it is fresh and there is no more to think of; that counts as a use.
-    /// It is what the entry says, without making one. `None` says nothing. The time is in nanoseconds.
+    /// It is what the entry says, without making one. `None` says nothing. The time is in nanoseconds, and
+    /// the terms of the subscription are written to `terms`.
     #[inline]
-    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: u64) -> Option<Snapshot> {
-        let Sought { key, hash, shard } = self.seek(subject)?;
-        let (line, fresh) = shard.table.look(&key, hash, |line, _, berth| {
+    pub(crate) fn fresh(
+        &self,
+        subject: &Subject,
+        now: (Era, u64),
+        terms: &mut Terms,
+    ) -> Option<Fresh> {
+        let (line, fresh) = self.look(subject, |shard, line, _, berth| {
             // Whose id is too long for the table has something beside, and is none of these.
-            let record = shard.slab.get(berth.slot)?.load();
-            Some((line, record.into_fresh(era, now)?))
+            let numbers = shard.slab.get(berth.slot)?.numbers();
+            Some((line, Fresh::read(numbers, now, &self.words, terms)?))
         })?;
         note_use(line);
-        fresh.into_snapshot(subject, &self.words)
+        Some(fresh)
     }
 
+    /// Reads of `subject` in the table. `None` is not certain.
     #[inline]
+    fn look<'s, R>(
+        &'s self,
+        subject: &Subject,
+        mut read: impl FnMut(&'s Shard, &'s Line, Glance, Berth) -> Option<R>,
+    ) -> Option<R> {
+        let Sought { key, hash, shard } = self.seek(subject)?;
+        let found = shard.table.look_first(&key, hash, |line, glance, berth| {
+            read(shard, line, glance, berth)
+        });
+        match found {
+            Some(found) => found,
+            None => self.look_on(subject, read),
+        }
+    }
+
+    // From the beginning, so that nothing of the usual case has to be kept for it.
+    #[inline(never)]
+    fn look_on<'s, R>(
+        &'s self,
+        subject: &Subject,
+        mut read: impl FnMut(&'s Shard, &'s Line, Glance, Berth) -> Option<R>,
+    ) -> Option<R> {
+        let Sought { key, hash, shard } = self.seek(subject)?;
+        shard.table.look(&key, hash, |line, glance, berth| {
+            read(shard, line, glance, berth)
+        })
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call keeps the key in memory, and whoever compares it waits for that"
+    )]
+    #[inline(always)]
     fn seek(&self, subject: &Subject) -> Option<Sought<'_>> {
         let key = Key::of(subject, &self.hasher);
         let hash = self.hasher.hash(&key);

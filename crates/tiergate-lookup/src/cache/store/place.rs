@@ -28,14 +28,6 @@ pub(super) struct Place<'a> {
     pub(super) lane: usize,
 }
 
-/// Who a reader found at a place.
-pub(super) enum Who<R> {
-    Nobody,
-    SomebodyElse,
-    /// The one who is looked for.
-    Found(R),
-}
-
 /// Where the record of somebody is, and on what terms they stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Berth {
@@ -81,29 +73,26 @@ impl Berth {
 const _: () = assert!(Slab::MOST as u64 <= Berth::REGULAR);
 
 impl Place<'_> {
-    /// Looks who is here, without a lock, and reads of the one who is looked for. `None` if somebody
-    /// wrote meanwhile.
+    /// Reads of who is here, without a lock, if it is the one who is looked for. `None` if not, or if
+    /// somebody wrote meanwhile.
     #[inline]
     pub(super) fn look<R>(
         line: &Line,
         key: &Key,
         read: impl FnOnce(Glance, Berth) -> R,
-    ) -> Option<Who<R>> {
-        line.read(|numbers| {
+    ) -> Option<R> {
+        let looked = line.read(|numbers| {
             let [words @ .., head, until] = numbers;
             let head = head.load(Ordering::Relaxed);
-            let shape = shape_in(head);
-            if shape == 0 {
-                return Who::Nobody;
-            }
             let words = words.each_ref().map(|word| word.load(Ordering::Relaxed));
-            if !key.is(words, shape) {
-                return Who::SomebodyElse;
+            if !key.is(words, shape_in(head)) {
+                return None;
             }
             let until = until.load(Ordering::Relaxed);
             let glance = Glance::from_numbers(head & GLANCE, until);
-            Who::Found(read(glance, Berth::in_number(until)))
-        })
+            Some(read(glance, Berth::in_number(until)))
+        });
+        looked?
     }
 
     /// The key of who is here, for whoever holds the lock.

@@ -91,6 +91,12 @@ impl Slot {
         }
     }
 
+    /// The numbers of the record, for who reads only some of them.
+    #[inline]
+    pub(super) fn numbers(&self) -> &[AtomicU64; NUMBERS] {
+        &self.numbers
+    }
+
     #[inline]
     pub(super) fn load(&self) -> Record {
         let numbers = self

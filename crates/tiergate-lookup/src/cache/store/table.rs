@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::key::Key;
-use super::place::{Berth, Line, Place, Who};
+use super::place::{Berth, Line, Place};
 use super::segments::{Segments, count_of};
 use super::tags::{GROUP, Tag, Tags};
 use crate::cache::glance::Glance;
@@ -83,7 +83,7 @@ impl Table {
         &'t self,
         hash: u64,
         most: usize,
-        visit: impl Fn(usize, Place<'t>) -> ControlFlow<R>,
+        mut visit: impl FnMut(usize, Place<'t>) -> ControlFlow<R>,
     ) -> Option<R> {
         let groups = self.groups();
         let mut group = home(hash, groups);
@@ -104,25 +104,38 @@ impl Table {
         None
     }
 
-    /// Reads of whoever has `key`, without a lock. `None` is not certain.
+    /// Reads of whoever has `key`, without a lock, if that is the first in the first group who may have
+    /// that hash, as nine in ten are. `None` if it is not: [`look`](Self::look) then.
     #[inline]
+    pub(super) fn look_first<'t, R>(
+        &'t self,
+        key: &Key,
+        hash: u64,
+        read: impl FnOnce(&'t Line, Glance, Berth) -> R,
+    ) -> Option<R> {
+        let (tags, lines) = self.group(home(hash, self.groups()))?;
+        let line = lines.get(tags.load().with(Tag::of(hash)).next()?)?;
+        Place::look(line, key, |glance, berth| read(line, glance, berth))
+    }
+
+    /// Reads of whoever has `key`, without a lock. `None` is not certain.
     pub(super) fn look<'t, R>(
         &'t self,
         key: &Key,
         hash: u64,
-        read: impl Fn(&'t Line, Glance, Berth) -> Option<R>,
+        mut read: impl FnMut(&'t Line, Glance, Berth) -> Option<R>,
     ) -> Option<R> {
-        self.visit(
+        let looked = self.visit(
             hash,
             READER_GROUPS,
             |_, Place { line, .. }| match Place::look(line, key, |glance, berth| {
                 read(line, glance, berth)
             }) {
-                Some(Who::Found(found)) => ControlFlow::Break(found),
-                Some(Who::SomebodyElse) => ControlFlow::Continue(()),
-                Some(Who::Nobody) | None => ControlFlow::Break(None),
+                Some(found) => ControlFlow::Break(found),
+                None => ControlFlow::Continue(()),
             },
-        )?
+        );
+        looked?
     }
 
     /// Where the first of those is, from where they would be if nobody were in the way, who are sought.

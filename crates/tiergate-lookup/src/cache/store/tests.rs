@@ -78,7 +78,10 @@ proptest! {
             current.doubt();
         }
         let now = clock.elapsed() + Duration::from_secs(age);
-        let at_once = store.fresh(&subject, current.load(), as_nanos(now));
+        let mut terms = Terms::NOTHING;
+        let at_once = store
+            .fresh(&subject, (current.load(), as_nanos(now)), &mut terms)
+            .map(|fresh| fresh.into_snapshot(&subject, terms));
         let entry = store.get(&subject).unwrap();
         let said = entry.into_snapshot(current.load(), now, || clock.now());
         if at_once.is_some() {
