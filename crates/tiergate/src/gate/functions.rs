@@ -6,7 +6,6 @@ use tiergate_lookup::{Freshness, Known, LookupError, Resolution};
 
 use super::asked::{Asked, FeatureNamed, TierNamed};
 use super::metering::{allowance, used_of};
-
 use super::{CheckError, Inquiry, TierGate, unconfirmed, with_retry};
 
 /// Questions for plain code. Every one of them asks the cache first, and the lookup only if it has to.

@@ -55,6 +55,14 @@ impl Verdicts {
             tiers: table(catalog.tiers().len()),
         }
     }
+
+    #[inline]
+    fn get(&self, question: Question, tier: TierWord) -> Option<&Allowed> {
+        match question {
+            Question::Feature(feature) => self.features.get(feature.position(), tier),
+            Question::MinTier(minimum) => self.tiers.get(minimum.position(), tier),
+        }
+    }
 }
 
 impl Table {
@@ -99,13 +107,8 @@ impl TierGate {
     // Apart, so that a future that asks has no more to keep than what it asks.
     #[inline(never)]
     pub(super) fn is_yes_at_a_glance(&self, subject: &Subject, question: Question) -> bool {
-        let verdicts = &self.inner.verdicts;
-        let (table, row) = match question {
-            Question::Feature(feature) => (&verdicts.features, feature.position()),
-            Question::MinTier(minimum) => (&verdicts.tiers, minimum.position()),
-        };
         let accept = |tier| {
-            let allowed = table.get(row, tier);
+            let allowed = self.inner.verdicts.get(question, tier);
             allowed.is_some_and(|allowed| allowed.has(self.inner.catalog.revision(), tier))
                 || self.find_out(tier, allowed, question)
         };

@@ -62,12 +62,14 @@ impl Key {
         let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
         let last = last_word(id, rest);
         let words = match whole {
-            [a, b, c, d] => [word(a), word(b), word(c), word(d), last],
             [] => [last, 0, 0, 0, 0],
             [a] => [word(a), last, 0, 0, 0],
             [a, b] => [word(a), word(b), last, 0, 0],
             [a, b, c] => [word(a), word(b), word(c), last, 0],
-            [a, b, c, d, e, ..] => [a, b, c, d, e].map(word),
+            [a, b, c, d, rest @ ..] => {
+                let fifth = rest.first().map_or(last, word);
+                [word(a), word(b), word(c), word(d), fifth]
+            }
         };
         Self {
             words,
