@@ -97,6 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn the_nanoseconds_are_those_of_the_time() {
+        let clock = ManualClock::default();
+        clock.advance(Duration::from_nanos(1_234_567_890));
+        assert_eq!(clock.coarse_nanos(), 1_234_567_890);
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.coarse_nanos(), u64::MAX);
+    }
+
+    #[test]
     fn default_is_the_first_moment_of_2026() {
         assert_eq!(
             ManualClock::default().now().to_string(),

@@ -23,8 +23,8 @@ impl Origin {
         self.at.elapsed()
     }
 
-    pub(crate) fn coarse_elapsed(&self) -> Duration {
-        self.elapsed()
+    pub(crate) fn coarse_nanos(&self) -> u64 {
+        u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn wall() -> Timestamp {

@@ -55,6 +55,10 @@ impl Clock for SystemClock {
     }
 
     fn coarse_elapsed(&self) -> Duration {
-        self.origin.coarse_elapsed()
+        Duration::from_nanos(self.origin.coarse_nanos())
+    }
+
+    fn coarse_nanos(&self) -> u64 {
+        self.origin.coarse_nanos()
     }
 }

@@ -149,6 +149,8 @@ fn granted_by_tier(standing: &Standing<'_>) -> Grant {
     }
 }
 
+// Apart, so that what the tier alone settles has none of it to carry along.
+#[inline(never)]
 fn answer(
     catalog: &Catalog,
     standing: &Standing<'_>,

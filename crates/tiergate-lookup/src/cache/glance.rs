@@ -34,7 +34,7 @@ pub(super) struct Glance {
     /// The tier in the second sixteen bits, the changes of the era in the upper half.
     head: u64,
     /// By the monotonic clock, as [`moment`] has it. What is fresh until the beginning is never fresh.
-    /// The lowest [`SPARE`] bits are nothing.
+    /// The lowest [`SPARE`] bits may be anything.
     fresh_until: u64,
 }
 
@@ -69,26 +69,32 @@ impl Glance {
         is_current.then_some(TierWord(u16::from_le_bytes([low, high])))
     }
 
-    /// Whether the answer is fresh yet.
+    /// Whether the answer is fresh yet, so many nanoseconds after the clock began.
+    ///
+    /// Both times are cut off to whole [`STEP`]s, so that nothing is fresh for longer than it is said to
+    /// be.
     #[inline]
-    pub(super) fn is_fresh(self, now: Duration) -> bool {
-        moment(now) < self.fresh_until
+    pub(super) fn is_fresh(self, now: u64) -> bool {
+        now >> STEP < self.fresh_until >> SPARE
     }
 }
 
-/// How many bits of a moment are nothing, so that something else can be kept there.
+/// How many of the lowest bits of a moment are nothing, so that something else can be kept there.
 pub(super) const SPARE: u32 = 24;
 
-/// A time in one number that is ordered as the time is, made without dividing: seconds above, and below
-/// the upper eight of the thirty bits of the nanoseconds, which are steps of some four milliseconds.
-/// Nothing lasts for 2^32 seconds.
-///
-/// Both times that are compared are cut off in this way, so that nothing is fresh for longer than it is
-/// said to be.
-#[inline]
+/// How many nanoseconds a step of a moment has, as a power of two: some four milliseconds.
+const STEP: u32 = 22;
+
+/// A time in one number that is ordered as the time is, by steps. It lasts for 146 years.
 fn moment(time: Duration) -> u64 {
-    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    u64::from(seconds) << 32 | u64::from(time.subsec_nanos()) >> 22 << SPARE
+    let steps = (as_nanos(time) >> STEP).min(u64::MAX >> SPARE);
+    steps << SPARE
+}
+
+/// The nanoseconds of a time since the clock began. They last for 584 years.
+#[inline]
+pub(super) fn as_nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -101,21 +107,29 @@ mod tests {
         let era = CurrentEra::default();
         let (second, first) = (Duration::from_secs(1), era.load());
         let glance = Glance::new(TierWord(7), first, second);
-        assert!(glance.is_fresh(second - Duration::from_nanos(1)));
-        assert!(!glance.is_fresh(second));
+        let step = Duration::from_nanos(1 << STEP);
+        let is_fresh = |glance: Glance, now| glance.is_fresh(as_nanos(now));
+        assert!(is_fresh(glance, second - step));
+        assert!(!is_fresh(glance, second));
         assert_eq!(glance.tier(first), Some(TierWord(7)));
         let between = Glance::new(TierWord(7), first, second + Duration::from_millis(9));
         for millis in 1_000..1_020 {
-            let is_fresh = between.is_fresh(Duration::from_millis(millis));
+            let is_fresh = is_fresh(between, Duration::from_millis(millis));
             assert!(!is_fresh || millis < 1_009, "{millis}");
             assert!(is_fresh || millis >= 1_004, "{millis}");
         }
+        let (head, until) = glance.into_numbers();
+        let beside = Glance::from_numbers(head, until | ((1 << SPARE) - 1));
+        assert!(is_fresh(beside, second - step) && !is_fresh(beside, second));
+        let lasting = Glance::new(TierWord(7), first, Duration::MAX);
+        assert!(is_fresh(lasting, Duration::from_secs(100 * 365 * 86_400)));
+        assert!(!is_fresh(lasting, Duration::MAX));
         era.doubt();
         assert_eq!(glance.tier(era.load()), None);
         let again = Glance::new(TierWord(7), era.load(), second);
         assert_eq!(again.tier(era.load()), Some(TierWord(7)));
         era.clear();
         assert_eq!(again.tier(era.load()), None);
-        assert!(!Glance::NOTHING.is_fresh(Duration::ZERO));
+        assert!(!Glance::NOTHING.is_fresh(0));
     }
 }

@@ -23,6 +23,7 @@ use tiergate_core::Subject;
 use tokio::sync::{Semaphore, watch};
 
 use crate::breaker::Breaker;
+use crate::found::Terms;
 use crate::{Freshness, LookupErrorKind, Resolution, Snapshot, SubscriptionLookup, events};
 
 pub use board::Pushed;
@@ -153,13 +154,14 @@ impl CachedLookup {
     #[must_use]
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
         let shared = &*self.shared;
-        let now = shared.clock.coarse_elapsed();
-        let era = shared.board.era();
-        if let Some(snapshot) = shared.board.store().fresh(subject, era, now) {
+        let now = shared.clock.coarse_nanos();
+        let mut terms = Terms::NOTHING;
+        let moment = (shared.board.era(), now);
+        if let Some(fresh) = shared.board.store().fresh(subject, moment, &mut terms) {
             shared.served_fresh();
-            return Some(snapshot);
+            return Some(fresh.into_snapshot(subject, terms));
         }
-        self.get_with_care(subject, now)
+        self.get_with_care(subject, Duration::from_nanos(now))
     }
 
     /// The same, of what may be old, doubtful or about to end.
@@ -218,7 +220,7 @@ impl CachedLookup {
         let shared = &*self.shared;
         let tier = shared.board.store().glance(subject, |glance| {
             let tier = glance.tier(shared.board.era())?;
-            let holds = accept(tier) && glance.is_fresh(shared.clock.coarse_elapsed());
+            let holds = accept(tier) && glance.is_fresh(shared.clock.coarse_nanos());
             holds.then_some(tier)
         })?;
         shared.served_fresh();

@@ -4,8 +4,8 @@ use tiergate_core::decision::{
 use tiergate_core::{FeatureId, FeatureValue, Limit, Subject};
 use tiergate_lookup::{Freshness, Known, LookupError, Resolution};
 
+use super::asked::{Asked, FeatureNamed, TierNamed};
 use super::metering::{allowance, used_of};
-use super::now::Question;
 use super::{CheckError, Inquiry, TierGate, unconfirmed, with_retry};
 
 /// Questions for plain code. Every one of them asks the cache first, and the lookup only if it has to.
@@ -21,19 +21,12 @@ impl TierGate {
     /// # Errors
     ///
     /// When the catalog has no such feature, or it is not known what the subject has.
-    pub async fn has_feature_access(
-        &self,
-        subject: &Subject,
-        feature: &str,
-    ) -> Result<bool, CheckError> {
-        let feature = self.feature_id(feature)?;
-        if self.has_at_a_glance(subject, feature) {
-            return Ok(true);
-        }
-        match self.answer_now(subject, Question::Feature(feature)) {
-            Ok(is_allowed) => is_allowed,
-            Err(waiting) => waiting.await,
-        }
+    pub fn has_feature_access<'a>(
+        &'a self,
+        subject: &'a Subject,
+        feature: &'a str,
+    ) -> impl Future<Output = Result<bool, CheckError>> + Send + use<'a> {
+        Asked::new(self, subject, FeatureNamed(feature))
     }
 
     /// Whether a subject is on a tier, or on one that includes it.
@@ -41,15 +34,12 @@ impl TierGate {
     /// # Errors
     ///
     /// When the catalog has no such tier, or it is not known what the subject has.
-    pub async fn meets_tier(&self, subject: &Subject, tier: &str) -> Result<bool, CheckError> {
-        let tier = self.tier_id(tier)?;
-        if self.meets_at_a_glance(subject, tier) {
-            return Ok(true);
-        }
-        match self.answer_now(subject, Question::MinTier(tier)) {
-            Ok(is_met) => is_met,
-            Err(waiting) => waiting.await,
-        }
+    pub fn meets_tier<'a>(
+        &'a self,
+        subject: &'a Subject,
+        tier: &'a str,
+    ) -> impl Future<Output = Result<bool, CheckError>> + Send + use<'a> {
+        Asked::new(self, subject, TierNamed(tier))
     }
 
     /// What a subject has of a feature. What a disabled feature would be worth is still told.

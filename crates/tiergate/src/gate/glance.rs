@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tiergate_core::catalog::ForeignIdError;
-use tiergate_core::{Catalog, FeatureId, Subject, TierId};
+use tiergate_core::{Catalog, Subject};
 use tiergate_lookup::TierWord;
 
 use super::TierGate;
+use super::now::Question;
 
 /// Which tiers have each feature and meet each minimum, as far as it was asked: what makes an answer
 /// out of a tier without going to the catalog.
@@ -21,9 +21,11 @@ pub(super) struct Verdicts {
 /// What was found out about each feature, or each minimum.
 #[derive(Debug)]
 struct Table {
-    /// Some words for each, as many for all.
-    words: Box<[Allowed]>,
-    words_each: usize,
+    /// One for each, of the tiers with the lowest numbers: in most catalogs there are no others.
+    first: Box<[Allowed]>,
+    /// Some for each, as many for all, of the other tiers.
+    more: Box<[Allowed]>,
+    more_each: usize,
 }
 
 /// The tiers that were found to be allowed something by one revision of the catalog, in one number:
@@ -40,11 +42,12 @@ impl Verdicts {
         // No subscription has a number of its own.
         let numbers = catalog.tiers().len().saturating_add(1);
         let table = |rows: usize| {
-            let words_each = numbers.div_ceil(TIERS);
-            let words = (0..rows.saturating_mul(words_each)).map(|_| Allowed::default());
+            let more_each = numbers.div_ceil(TIERS).saturating_sub(1);
+            let words = |count: usize| (0..count).map(|_| Allowed::default()).collect();
             Table {
-                words: words.collect(),
-                words_each,
+                first: words(rows),
+                more: words(rows.saturating_mul(more_each)),
+                more_each,
             }
         };
         Self {
@@ -52,15 +55,26 @@ impl Verdicts {
             tiers: table(catalog.tiers().len()),
         }
     }
+
+    #[inline]
+    fn get(&self, question: Question, tier: TierWord) -> Option<&Allowed> {
+        match question {
+            Question::Feature(feature) => self.features.get(feature.position(), tier),
+            Question::MinTier(minimum) => self.tiers.get(minimum.position(), tier),
+        }
+    }
 }
 
 impl Table {
     #[inline]
     fn get(&self, row: usize, tier: TierWord) -> Option<&Allowed> {
-        let word = usize::from(tier.number()) / TIERS;
-        // Rows are some thousands, so that this does not wrap.
-        let index = row.wrapping_mul(self.words_each).wrapping_add(word);
-        self.words.get(index).filter(|_| word < self.words_each)
+        match (usize::from(tier.number()) / TIERS).checked_sub(1) {
+            None => self.first.get(row),
+            Some(word) => {
+                let index = row.saturating_mul(self.more_each).saturating_add(word);
+                self.more.get(index).filter(|_| word < self.more_each)
+            }
+        }
     }
 }
 
@@ -88,48 +102,21 @@ fn bit(tier: TierWord) -> u64 {
 }
 
 impl TierGate {
-    /// Whether a subject has a feature by its tier alone, as the cache has it. False says nothing. The
+    /// Whether the answer is yes by the subject's tier alone, as the cache has it. False says nothing. The
     /// id is one of this gate's catalog: that is not checked here.
-    #[inline]
-    pub(super) fn has_at_a_glance(&self, subject: &Subject, feature: FeatureId) -> bool {
-        let (table, row) = (&self.inner.verdicts.features, feature.position());
-        self.glance(subject, table, row, |catalog, tier| {
-            catalog.grants(tier, feature)
-        })
-    }
-
-    /// The same of a minimum tier.
-    #[inline]
-    pub(super) fn meets_at_a_glance(&self, subject: &Subject, minimum: TierId) -> bool {
-        let (table, row) = (&self.inner.verdicts.tiers, minimum.position());
-        self.glance(subject, table, row, |catalog, tier| {
-            catalog.satisfies(tier, minimum)
-        })
-    }
-
-    #[inline]
-    fn glance(
-        &self,
-        subject: &Subject,
-        table: &Table,
-        row: usize,
-        gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
-    ) -> bool {
+    // Apart, so that a future that asks has no more to keep than what it asks.
+    #[inline(never)]
+    pub(super) fn is_yes_at_a_glance(&self, subject: &Subject, question: Question) -> bool {
         let accept = |tier| {
-            let allowed = table.get(row, tier);
+            let allowed = self.inner.verdicts.get(question, tier);
             allowed.is_some_and(|allowed| allowed.has(self.inner.catalog.revision(), tier))
-                || self.find_out(tier, allowed, &gives)
+                || self.find_out(tier, allowed, question)
         };
         self.inner.lookup.glance(subject, accept).is_some()
     }
 
     #[cold]
-    fn find_out(
-        &self,
-        word: TierWord,
-        allowed: Option<&Allowed>,
-        gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
-    ) -> bool {
+    fn find_out(&self, word: TierWord, allowed: Option<&Allowed>, question: Question) -> bool {
         let catalog = self.inner.catalog.peek();
         let tier = if word == TierWord::NONE {
             Some(catalog.default_tier())
@@ -138,7 +125,11 @@ impl TierGate {
             key.and_then(|key| catalog.tier_id(key))
         };
         // What is not the catalog's is a mistake, and told by the longer way.
-        let is_allowed = tier.is_some_and(|tier| gives(&catalog, tier).unwrap_or(false));
+        let gives = |tier| match question {
+            Question::Feature(feature) => catalog.grants(tier, feature),
+            Question::MinTier(minimum) => catalog.satisfies(tier, minimum),
+        };
+        let is_allowed = tier.is_some_and(|tier| gives(tier).unwrap_or(false));
         if let Some(allowed) = allowed.filter(|_| is_allowed) {
             allowed.note(catalog.revision(), word);
         }
@@ -229,7 +220,8 @@ mod tests {
                     let full = gate.check(&subject, &Requirement::Feature(feature)).await;
                     let is_allowed = full.unwrap().is_allowed();
                     for _ in 0..2 {
-                        let at_a_glance = gate.has_at_a_glance(&subject, feature);
+                        let at_a_glance =
+                            gate.is_yes_at_a_glance(&subject, Question::Feature(feature));
                         assert!(!at_a_glance || is_allowed, "{subject}");
                         seen += usize::from(at_a_glance);
                     }
@@ -253,17 +245,20 @@ mod tests {
         }
 
         gate.replace_catalog(catalog(false)).unwrap();
-        assert!(!gate.has_at_a_glance(&ada, crm.id()));
+        assert!(!gate.is_yes_at_a_glance(&ada, Question::Feature(crm.id())));
         assert!(!crm.is_allowed(&ada).await.unwrap());
         gate.replace_catalog(catalog(true)).unwrap();
         assert!(crm.is_allowed(&ada).await.unwrap());
 
         gate.lookup().push_missing(&ada);
-        assert!(!gate.has_at_a_glance(&ada, crm.id()));
-        assert!(!gate.meets_at_a_glance(&ada, at_least_pro.id()));
+        assert!(!gate.is_yes_at_a_glance(&ada, Question::Feature(crm.id())));
+        assert!(!gate.is_yes_at_a_glance(&ada, Question::MinTier(at_least_pro.id())));
         assert!(!crm.is_allowed(&ada).await.unwrap());
         let news = gate.feature_id("news").unwrap();
-        assert!(gate.has_at_a_glance(&ada, news), "the default tier has it");
+        assert!(
+            gate.is_yes_at_a_glance(&ada, Question::Feature(news)),
+            "the default tier has it"
+        );
     }
 
     #[tokio::test]
@@ -292,23 +287,23 @@ mod tests {
         for _ in 0..2 {
             for tier in 0..COUNT {
                 let subject = Subject::user(key(tier));
-                assert_eq!(gate.has_at_a_glance(&subject, crm), has(tier), "{tier}");
-                assert_eq!(gate.has_at_a_glance(&subject, news), !has(tier), "{tier}");
+                let has_it =
+                    |feature| gate.is_yes_at_a_glance(&subject, Question::Feature(feature));
+                assert_eq!(has_it(crm), has(tier), "{tier}");
+                assert_eq!(has_it(news), !has(tier), "{tier}");
                 for minimum in [0, TIERS, COUNT - 1] {
-                    let meets =
-                        gate.meets_at_a_glance(&subject, gate.tier_id(&key(minimum)).unwrap());
+                    let least = Question::MinTier(gate.tier_id(&key(minimum)).unwrap());
+                    let meets = gate.is_yes_at_a_glance(&subject, least);
                     assert_eq!(meets, tier == minimum, "{tier} {minimum}");
                 }
             }
         }
         // What was allowed was noted: as many bits as there are answers.
         let noted = |table: &Table, row: usize| {
-            let words = table.words.chunks(table.words_each).nth(row).unwrap();
+            let more = table.more.chunks(table.more_each).nth(row).unwrap();
+            let words = more.iter().chain([&table.first[row]]);
             let bits = |allowed: &Allowed| allowed.0.load(Ordering::Relaxed) & u64::from(u32::MAX);
-            words
-                .iter()
-                .map(|word| bits(word).count_ones())
-                .sum::<u32>()
+            words.map(|word| bits(word).count_ones()).sum::<u32>()
         };
         let verdicts = &gate.inner.verdicts;
         let count_with = (0..COUNT).filter(|tier| has(*tier)).count();

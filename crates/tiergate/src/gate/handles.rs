@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tiergate_core::decision::{Decision, Requirement};
 use tiergate_core::{FeatureId, FeatureValue, LimitId, Subject, TierId};
 
+use super::asked::Asked;
 use super::now::Question;
 use super::{CheckError, ReserveError, Reserved, TierGate, UsageReport};
 
@@ -107,14 +108,12 @@ impl FeatureHandle {
     /// # Errors
     ///
     /// When it is not known what the subject has.
-    pub async fn is_allowed(&self, subject: &Subject) -> Result<bool, CheckError> {
-        if self.gate.has_at_a_glance(subject, self.id) {
-            return Ok(true);
-        }
-        match self.gate.answer_now(subject, Question::Feature(self.id)) {
-            Ok(is_allowed) => is_allowed,
-            Err(waiting) => waiting.await,
-        }
+    #[inline]
+    pub fn is_allowed<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> impl Future<Output = Result<bool, CheckError>> + Send + use<'a> {
+        Asked::new(&self.gate, subject, Question::Feature(self.id))
     }
 
     /// What a subject has of the feature.
@@ -156,14 +155,12 @@ impl TierHandle {
     /// # Errors
     ///
     /// When it is not known what the subject has.
-    pub async fn is_met(&self, subject: &Subject) -> Result<bool, CheckError> {
-        if self.gate.meets_at_a_glance(subject, self.id) {
-            return Ok(true);
-        }
-        match self.gate.answer_now(subject, Question::MinTier(self.id)) {
-            Ok(is_met) => is_met,
-            Err(waiting) => waiting.await,
-        }
+    #[inline]
+    pub fn is_met<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> impl Future<Output = Result<bool, CheckError>> + Send + use<'a> {
+        Asked::new(&self.gate, subject, Question::MinTier(self.id))
     }
 }
 

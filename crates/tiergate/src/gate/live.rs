@@ -2,8 +2,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use tiergate_core::Catalog;
-use tiergate_core::catalog::SuccessionError;
+use tiergate_core::catalog::{SuccessionError, UnknownFeatureError, UnknownTierError};
+use tiergate_core::{Catalog, FeatureId, TierId};
+
+use super::names::Names;
 
 /// The catalog in force. Reading takes no lock; a successor takes over as a whole.
 #[derive(Debug)]
@@ -11,6 +13,7 @@ pub(super) struct LiveCatalog {
     current: ArcSwap<Catalog>,
     /// The revision of the current one, for who only has to know whether it is still the same.
     revision: AtomicU32,
+    names: Names,
     /// Held while a successor is made, so that each succeeds the one before it.
     succession: Mutex<()>,
 }
@@ -19,6 +22,7 @@ impl LiveCatalog {
     pub(super) fn new(catalog: Catalog) -> Self {
         Self {
             revision: AtomicU32::new(catalog.revision()),
+            names: Names::of(&catalog),
             current: ArcSwap::from_pointee(catalog),
             succession: Mutex::new(()),
         }
@@ -31,6 +35,24 @@ impl LiveCatalog {
     /// The same for a moment, without counting a reference.
     pub(super) fn peek(&self) -> Guard<Arc<Catalog>> {
         self.current.load()
+    }
+
+    /// The feature of that key, as the catalog in force has it.
+    #[inline]
+    pub(super) fn feature_id(&self, key: &str) -> Result<FeatureId, UnknownFeatureError> {
+        match self.names.feature(key) {
+            Some(feature) => Ok(feature),
+            None => self.peek().require_feature(key),
+        }
+    }
+
+    /// The tier of that key, as the catalog in force has it.
+    #[inline]
+    pub(super) fn tier_id(&self, key: &str) -> Result<TierId, UnknownTierError> {
+        match self.names.tier(key) {
+            Some(tier) => Ok(tier),
+            None => self.peek().require_tier(key),
+        }
     }
 
     /// The revision in force. It follows the catalog by a moment.

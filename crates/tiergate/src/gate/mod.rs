@@ -2,6 +2,7 @@
 
 mod alerts;
 mod answer;
+mod asked;
 mod builder;
 mod charged;
 mod error;
@@ -11,6 +12,7 @@ mod handles;
 mod inquiry;
 mod live;
 mod metering;
+mod names;
 mod now;
 mod observe;
 mod outage;
@@ -168,7 +170,7 @@ impl TierGate {
     ///
     /// When the catalog has none. The message proposes the nearest key.
     pub fn feature_id(&self, key: &str) -> Result<FeatureId, UnknownFeatureError> {
-        self.inner.catalog.peek().require_feature(key)
+        self.inner.catalog.feature_id(key)
     }
 
     /// The tier of that key.
@@ -177,7 +179,7 @@ impl TierGate {
     ///
     /// When the catalog has none. The message proposes the nearest key.
     pub fn tier_id(&self, key: &str) -> Result<TierId, UnknownTierError> {
-        self.inner.catalog.peek().require_tier(key)
+        self.inner.catalog.tier_id(key)
     }
 
     pub(crate) fn id(&self) -> GateId {

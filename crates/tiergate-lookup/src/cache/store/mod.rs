@@ -14,6 +14,7 @@ mod segments;
 mod shard;
 mod slab;
 mod table;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod versioned;
@@ -29,14 +30,13 @@ use super::entry::Entry;
 use super::era::Era;
 use super::glance::Glance;
 use super::words::TierWords;
-use crate::Snapshot;
-use key::Key;
-use place::{Line, note_use};
+use crate::found::Terms;
+use key::{Key, KeyHasher};
+use place::{Berth, Line, note_use};
+pub(crate) use record::Fresh;
 use record::Record;
 use shard::{Guest, Held, Removed, Shard};
 use slab::Slot;
-
-type Hasher = foldhash::fast::RandomState;
 
 /// Into how many parts a large store is split at most.
 const MOST_SHARDS: u64 = 64;
@@ -62,13 +62,20 @@ pub(crate) trait Store: Send + Sync + 'static {
 /// those that come often.
 pub(crate) struct BoundedStore {
     shards: Box<[Shard]>,
-    hasher: Hasher,
+    hasher: KeyHasher,
     words: TierWords,
     max_entries: u64,
     max_bytes: u64,
     entries: AtomicU64,
     bytes: AtomicU64,
     evictions: AtomicU64,
+}
+
+/// Somebody who is looked for, and where.
+struct Sought<'s> {
+    key: Key,
+    hash: u64,
+    shard: &'s Shard,
 }
 
 impl BoundedStore {
@@ -78,7 +85,7 @@ impl BoundedStore {
             shards: (0..shards.next_power_of_two())
                 .map(|_| Shard::new())
                 .collect(),
-            hasher: Hasher::default(),
+            hasher: KeyHasher::new(),
             words: TierWords::default(),
             max_entries: config.max_entries(),
             max_bytes: config.max_bytes(),
@@ -109,66 +116,100 @@ impl BoundedStore {
         subject: &Subject,
         judge: impl Fn(Glance) -> Option<R>,
     ) -> Option<R> {
-        let key = Key::of(subject, &self.hasher);
-        let hash = key.hash(&self.hasher);
-        let shard = self.shard(hash)?;
-        let look = |line, glance, _| Some((line, glance));
-        let (line, glance): (&Line, _) = shard.table.look(&key, hash, look)?;
+        let (line, glance) = self.look(subject, |_, line, glance, _| Some((line, glance)))?;
         let judged = judge(glance)?;
         note_use(line);
         Some(judged)
     }
 
     /// What is known of `subject`, if it is fresh and there is no more to think of; that counts as a use.
-    /// It is what the entry says, without making one. `None` says nothing.
+    /// It is what the entry says, without making one. `None` says nothing. The time is in nanoseconds, and
+    /// the terms of the subscription are written to `terms`.
     #[inline]
-    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: Duration) -> Option<Snapshot> {
-        let key = Key::of(subject, &self.hasher);
-        let hash = key.hash(&self.hasher);
-        let shard = self.shard(hash)?;
-        let (line, fresh) = shard.table.look(&key, hash, |line, _, berth| {
+    pub(crate) fn fresh(
+        &self,
+        subject: &Subject,
+        now: (Era, u64),
+        terms: &mut Terms,
+    ) -> Option<Fresh> {
+        let (line, fresh) = self.look(subject, |shard, line, _, berth| {
             // Whose id is too long for the table has something beside, and is none of these.
-            let record = shard.slab.get(berth.slot)?.load();
-            Some((line, record.into_fresh(era, now)?))
+            let numbers = shard.slab.get(berth.slot)?.numbers();
+            Some((line, Fresh::read(numbers, now, &self.words, terms)?))
         })?;
         note_use(line);
-        fresh.into_snapshot(subject, &self.words)
+        Some(fresh)
     }
 
+    /// Reads of `subject` in the table. `None` is not certain.
     #[inline]
-    fn shard(&self, hash: u64) -> Option<&Shard> {
+    fn look<'s, R>(
+        &'s self,
+        subject: &Subject,
+        mut read: impl FnMut(&'s Shard, &'s Line, Glance, Berth) -> Option<R>,
+    ) -> Option<R> {
+        let Sought { key, hash, shard } = self.seek(subject)?;
+        let found = shard.table.look_first(&key, hash, |line, glance, berth| {
+            read(shard, line, glance, berth)
+        });
+        match found {
+            Some(found) => found,
+            None => self.look_on(subject, read),
+        }
+    }
+
+    // From the beginning, so that nothing of the usual case has to be kept for it.
+    #[inline(never)]
+    fn look_on<'s, R>(
+        &'s self,
+        subject: &Subject,
+        mut read: impl FnMut(&'s Shard, &'s Line, Glance, Berth) -> Option<R>,
+    ) -> Option<R> {
+        let Sought { key, hash, shard } = self.seek(subject)?;
+        shard.table.look(&key, hash, |line, glance, berth| {
+            read(shard, line, glance, berth)
+        })
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call keeps the key in memory, and whoever compares it waits for that"
+    )]
+    #[inline(always)]
+    fn seek(&self, subject: &Subject) -> Option<Sought<'_>> {
+        let key = Key::of(subject, &self.hasher);
+        let hash = self.hasher.hash(&key);
         // The upper half of the hash; the lower one places the subject in the table.
         let index = (hash >> 32).wrapping_mul(self.shards.len() as u64) >> 32;
-        self.shards.get(usize::try_from(index).unwrap_or(0))
+        let shard = self.shards.get(usize::try_from(index).unwrap_or(0))?;
+        Some(Sought { key, hash, shard })
     }
 
     /// The record of `subject`, and the place that it belongs to.
     #[inline]
     fn find(&self, subject: &Subject) -> Option<(&Line, Record)> {
-        let key = Key::of(subject, &self.hasher);
-        let hash = key.hash(&self.hasher);
-        let shard = self.shard(hash)?;
-        let quick = shard.table.look(&key, hash, |line, _, berth| {
+        let sought = self.seek(subject)?;
+        let Sought { key, hash, shard } = &sought;
+        let quick = shard.table.look(key, *hash, |line, _, berth| {
             let record = shard.slab.get(berth.slot)?.load();
             Some((line, record))
         });
         match quick {
             Some((line, record)) if record.is_of(subject) => Some((line, record)),
-            _ => self.find_surely(shard, subject, &key, hash),
+            _ => self.find_surely(subject, &sought),
         }
     }
 
     /// The same, where somebody may be moving it, or who has the same key is in the way.
     #[cold]
-    fn find_surely<'a>(
-        &'a self,
-        shard: &'a Shard,
+    fn find_surely<'s>(
+        &self,
         subject: &Subject,
-        key: &Key,
-        hash: u64,
-    ) -> Option<(&'a Line, Record)> {
+        sought: &Sought<'s>,
+    ) -> Option<(&'s Line, Record)> {
+        let Sought { key, hash, shard } = sought;
         let held = shard.hold(&self.hasher);
-        let index = held.find(subject, key, hash)?;
+        let index = held.find(subject, key, *hash)?;
         let place = shard.table.place(index)?;
         let slot = shard.slab.get(place.berth().slot)?;
         Some((place.line, slot.load()))
@@ -219,8 +260,9 @@ impl Store for BoundedStore {
     }
 
     fn put(&self, subject: &Subject, entry: Entry, now: Duration) {
-        let key = Key::of(subject, &self.hasher);
-        let hash = key.hash(&self.hasher);
+        let Some(Sought { key, hash, shard }) = self.seek(subject) else {
+            return;
+        };
         let glance = if key.shape.is_long() {
             Glance::NOTHING
         } else {
@@ -229,9 +271,6 @@ impl Store for BoundedStore {
         let record = Record::of(subject, entry, &self.words);
         let beside = record.bytes_beside();
         let bytes = A_PLACE.saturating_add(beside);
-        let Some(shard) = self.shard(hash) else {
-            return;
-        };
         let mut held = shard.hold(&self.hasher);
         for over in held.expire(now) {
             self.subtract(&over);
@@ -270,9 +309,7 @@ impl Store for BoundedStore {
     }
 
     fn remove(&self, subject: &Subject) {
-        let key = Key::of(subject, &self.hasher);
-        let hash = key.hash(&self.hasher);
-        let Some(shard) = self.shard(hash) else {
+        let Some(Sought { key, hash, shard }) = self.seek(subject) else {
             return;
         };
         let mut held = shard.hold(&self.hasher);

@@ -1,8 +1,9 @@
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::atomics::StdAtomics;
 use super::key::{Key, WORDS};
 use super::slab::{Slab, SlotNumber};
+use super::tags::{Tag, Tags};
 use super::versioned::Versioned;
 use crate::cache::glance::{Glance, SPARE};
 
@@ -21,15 +22,10 @@ const MOST_USES: u32 = 3;
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) line: &'a Line,
-    pub(super) tag: &'a AtomicU8,
-}
-
-/// Who a reader found at a place.
-pub(super) enum Who<R> {
-    Nobody,
-    SomebodyElse,
-    /// The one who is looked for.
-    Found(R),
+    /// Of its group.
+    pub(super) tags: &'a Tags,
+    /// Its place in the group.
+    pub(super) lane: usize,
 }
 
 /// Where the record of somebody is, and on what terms they stay.
@@ -76,56 +72,27 @@ impl Berth {
 // There are bits enough for each number of a slot.
 const _: () = assert!(Slab::MOST as u64 <= Berth::REGULAR);
 
-/// A byte of somebody's hash, by which a reader passes by nearly everybody else without looking at them.
-/// A hint: while somebody comes or goes, it may be of who was there before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tag(u8);
-
-impl Tag {
-    /// Nobody is there.
-    pub(super) const NOBODY: Self = Self(0);
-
-    /// Of the lowest bits, which have the least part in where somebody is.
-    #[inline]
-    pub(super) fn of(hash: u64) -> Self {
-        let [lowest, ..] = hash.to_le_bytes();
-        Self(lowest.max(1))
-    }
-
-    #[inline]
-    pub(super) fn at(cell: &AtomicU8) -> Self {
-        Self(cell.load(Ordering::Relaxed))
-    }
-}
-
 impl Place<'_> {
-    /// Looks who is here, without a lock, and reads of the one who is looked for. `None` if somebody
-    /// wrote meanwhile.
+    /// Reads of who is here, without a lock, if it is the one who is looked for. `None` if not, or if
+    /// somebody wrote meanwhile.
     #[inline]
     pub(super) fn look<R>(
         line: &Line,
         key: &Key,
         read: impl FnOnce(Glance, Berth) -> R,
-    ) -> Option<Who<R>> {
-        line.read(|numbers| {
+    ) -> Option<R> {
+        let looked = line.read(|numbers| {
             let [words @ .., head, until] = numbers;
             let head = head.load(Ordering::Relaxed);
-            let shape = shape_in(head);
-            if shape == 0 {
-                return Who::Nobody;
-            }
-            let same = shape == key.shape.bits()
-                && words
-                    .iter()
-                    .zip(key.words)
-                    .all(|(word, sought)| word.load(Ordering::Relaxed) == sought);
-            if !same {
-                return Who::SomebodyElse;
+            let words = words.each_ref().map(|word| word.load(Ordering::Relaxed));
+            if !key.is(words, shape_in(head)) {
+                return None;
             }
             let until = until.load(Ordering::Relaxed);
-            let glance = Glance::from_numbers(head & GLANCE, until & !Berth::BITS);
-            Who::Found(read(glance, Berth::in_number(until)))
-        })
+            let glance = Glance::from_numbers(head & GLANCE, until);
+            Some(read(glance, Berth::in_number(until)))
+        });
+        looked?
     }
 
     /// The key of who is here, for whoever holds the lock.
@@ -139,13 +106,13 @@ impl Place<'_> {
         self.tag() != Tag::NOBODY
     }
 
-    #[inline]
-    pub(super) fn tag(&self) -> Tag {
-        Tag::at(self.tag)
+    fn tag(&self) -> Tag {
+        self.tags.get(self.lane)
     }
 
-    pub(super) fn set_tag(&self, Tag(tag): Tag) {
-        self.tag.store(tag, Ordering::Relaxed);
+    /// Says whose hash is here. The caller holds the lock.
+    pub(super) fn set_tag(&self, tag: Tag) {
+        self.tags.set(self.lane, tag);
     }
 
     /// The berth of who is here, for whoever holds the lock.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tiergate_core::subscription::{Override, OverrideValue};
@@ -7,7 +8,7 @@ use tiergate_core::{Subject, Subscription};
 use super::key::Key;
 use crate::cache::entry::{Certainty, Entry, Held, Reread, Trouble};
 use crate::cache::era::Era;
-use crate::cache::glance::TierWord;
+use crate::cache::glance::{TierWord, as_nanos};
 use crate::cache::words::TierWords;
 use crate::found::{Found, Terms, as_number, as_timestamp};
 use crate::{Freshness, Known, Snapshot};
@@ -94,9 +95,9 @@ impl Record {
             beside: None,
         };
         if let Some(held) = entry.held {
-            record.answered_at = nanos(held.answered_at);
-            record.fresh_until = nanos(held.fresh_until);
-            record.stale_until = nanos(held.stale_until);
+            record.answered_at = as_nanos(held.answered_at);
+            record.fresh_until = as_nanos(held.fresh_until);
+            record.stale_until = as_nanos(held.stale_until);
             record.ends_at = as_number(held.ends_at);
             let (what, terms) = match held.known {
                 Known::Missing => (Label::MISSING, Terms::NOTHING),
@@ -202,21 +203,6 @@ impl Record {
         bytes_of(self.beside.as_deref())
     }
 
-    /// What it says by itself, if that is fresh and there is no more to think of, as is usual: nothing
-    /// lies beside, nothing is doubtful, and the subscription has no end of its own.
-    #[inline]
-    pub(super) fn into_fresh(self, era: Era, now: Duration) -> Option<Fresh> {
-        let now = nanos(now);
-        let is_plain = self.label.0 & (Label::DOUBTFUL | Label::BESIDE) == 0
-            && matches!(self.label.what(), Label::MISSING | Label::TERMS)
-            && as_timestamp(self.ends_at).is_none();
-        (is_plain && self.era == era && now < self.fresh_until).then(|| Fresh {
-            terms: self.terms,
-            label: self.label,
-            age: Duration::from_nanos(now.saturating_sub(self.answered_at)),
-        })
-    }
-
     /// The entry again, about `subject`. `None` if it is of a tier that no word stands for, which is
     /// never so for what this store has put there.
     #[inline]
@@ -255,28 +241,62 @@ impl Record {
     }
 }
 
-/// What a record says by itself that is fresh.
-pub(super) struct Fresh {
-    terms: Terms,
-    label: Label,
+/// What a record says by itself that is fresh, but for its terms.
+pub(crate) struct Fresh {
+    /// None where there is no subscription.
+    tier: Option<&'static str>,
     age: Duration,
 }
 
 impl Fresh {
-    /// The same, about `subject`. `None` if it is of a tier that no word stands for, as of an entry.
+    /// What the numbers of a record say by themselves, if that is fresh at so many nanoseconds and there
+    /// is no more to think of, as is usual: nothing lies beside, nothing is doubtful, and the subscription
+    /// has no end of its own. Its terms are written to `terms`, because they are large: who returns them
+    /// through a few hands copies them as often.
+    ///
+    /// The numbers may not belong together. `None` too if they are of a tier that no word stands for.
     #[inline]
-    pub(super) fn into_snapshot(self, subject: &Subject, words: &TierWords) -> Option<Snapshot> {
-        let known = if self.label.what() == Label::MISSING {
-            Known::Missing
-        } else {
-            let tier = words.key(self.label.tier())?;
-            Known::Found(Found::packed(subject.clone(), tier, self.terms))
+    pub(super) fn read(
+        numbers: &[AtomicU64; NUMBERS],
+        (era, now): (Era, u64),
+        words: &TierWords,
+        terms: &mut Terms,
+    ) -> Option<Self> {
+        let [own_era, answered_at, fresh_until, _, ends_at, packed @ ..] = numbers;
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        if Era::from_number(load(own_era)) != era
+            || now >= load(fresh_until)
+            || as_timestamp(load(ends_at)).is_some()
+        {
+            return None;
+        }
+        let label;
+        (*terms, label) = Terms::from_numbers(packed.each_ref().map(load));
+        let label = Label(label);
+        if label.0 & (Label::DOUBTFUL | Label::BESIDE) != 0 {
+            return None;
+        }
+        let tier = match label.what() {
+            Label::MISSING => None,
+            Label::TERMS => Some(words.key(label.tier())?),
+            _ => return None,
         };
-        Some(Snapshot {
+        let age = Duration::from_nanos(now.saturating_sub(load(answered_at)));
+        Some(Self { tier, age })
+    }
+
+    /// The same, about `subject`, with its terms.
+    #[inline]
+    pub(crate) fn into_snapshot(self, subject: &Subject, terms: Terms) -> Snapshot {
+        let known = match self.tier {
+            None => Known::Missing,
+            Some(tier) => Known::Found(Found::packed(subject.clone(), tier, terms)),
+        };
+        Snapshot {
             known,
             age: self.age,
             freshness: Freshness::Fresh,
-        })
+        }
     }
 }
 
@@ -340,12 +360,6 @@ fn subscription_bytes(subscription: &Subscription) -> usize {
     .into_iter()
     .chain(overrides)
     .fold(0, usize::saturating_add)
-}
-
-/// A time since the clock began. It lasts for 584 years.
-#[inline]
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

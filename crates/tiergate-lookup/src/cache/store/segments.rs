@@ -1,18 +1,16 @@
 use std::sync::OnceLock;
 
-/// How many items there are at first. A power of two.
-const FIRST: usize = 16;
 /// To how many times the first so many it can grow, as a power of two.
 const DOUBLINGS: usize = 19;
 
 /// Items that stay where they are while there come to be more of them, so that a reader without a lock
-/// never looks at memory that is gone.
+/// never looks at memory that is gone. A segment `S` holds some of them.
 ///
-/// There are always as many as fill whole segments: the first has [`FIRST`], and after that as many
-/// double what there is as `PARTS` says, a power of two. The more, the less is there in vain. `COUNT` is
-/// [`count_of`] that.
-pub(super) struct Segments<T, const PARTS: usize, const COUNT: usize> {
-    segments: [OnceLock<Box<[T]>>; COUNT],
+/// There are always as many as fill whole segments: the first has `FIRST`, and after that as many double
+/// what there is as `PARTS` says. Both are powers of two, and `FIRST` is no less than `PARTS`. The more
+/// parts, the less is there in vain. `COUNT` is [`count_of`] them.
+pub(super) struct Segments<S, const FIRST: usize, const PARTS: usize, const COUNT: usize> {
+    segments: [OnceLock<S>; COUNT],
 }
 
 /// How many segments there can be.
@@ -20,7 +18,9 @@ pub(super) const fn count_of(parts: usize) -> usize {
     DOUBLINGS * parts + 1
 }
 
-impl<T, const PARTS: usize, const COUNT: usize> Segments<T, PARTS, COUNT> {
+impl<S, const FIRST: usize, const PARTS: usize, const COUNT: usize>
+    Segments<S, FIRST, PARTS, COUNT>
+{
     /// What an index is below.
     pub(super) const MOST: usize = FIRST << DOUBLINGS;
 
@@ -30,32 +30,28 @@ impl<T, const PARTS: usize, const COUNT: usize> Segments<T, PARTS, COUNT> {
         }
     }
 
+    /// The segment of an item, and the place in it.
     #[inline]
-    pub(super) fn get(&self, index: usize) -> Option<&T> {
-        self.from(index)?.first()
-    }
-
-    /// The item at `index`, and those that lie behind it one after the other.
-    #[inline]
-    pub(super) fn from(&self, index: usize) -> Option<&[T]> {
+    pub(super) fn find(&self, index: usize) -> Option<(&S, usize)> {
         let (segment, offset) = Self::segment_of(index);
-        self.segments.get(segment)?.get()?.get(offset..)
+        Some((self.segments.get(segment)?.get()?, offset))
     }
 
-    /// Adds a segment to what there is, and tells how many there are then. `None` if there can be no
-    /// more.
-    pub(super) fn grow(&self, from: usize, item: impl Fn() -> T) -> Option<usize> {
-        let (segment, _) = Self::segment_of(from);
+    /// Adds a segment to what there is, of so many items as it is told, and tells how many there are
+    /// then. `None` if there can be no more.
+    pub(super) fn grow(&self, from: usize, segment: impl FnOnce(usize) -> S) -> Option<usize> {
+        let (number, _) = Self::segment_of(from);
         let length = match from.checked_ilog2() {
             None => FIRST,
             Some(power) => (1 << power) / PARTS,
         };
-        let added = self.segments.get(segment)?;
-        added.get_or_init(|| (0..length).map(|_| item()).collect());
+        let added = self.segments.get(number)?;
+        added.get_or_init(|| segment(length));
         Some(from.saturating_add(length))
     }
 
-    /// The segment of an index, and the place in it.
+    /// The number of an item's segment, and the place in it.
+    // On the path of every decision, and nothing of it wraps: no look is taken whether it does.
     #[inline]
     fn segment_of(index: usize) -> (usize, usize) {
         if index < FIRST {
@@ -63,10 +59,13 @@ impl<T, const PARTS: usize, const COUNT: usize> Segments<T, PARTS, COUNT> {
         }
         let power = index.ilog2();
         // As long as the segments of this doubling are, as a power of two.
-        let length = power - PARTS.ilog2();
-        let part = (index >> length) & (PARTS - 1);
-        let segment = (power - FIRST.ilog2()) as usize * PARTS + part + 1;
-        (segment, index & ((1 << length) - 1))
+        let length = power.wrapping_sub(PARTS.ilog2());
+        // The doubling's first segment begins with this part of itself, because of its highest bit.
+        let part = index.wrapping_shr(length);
+        let doubling = power.wrapping_sub(FIRST.ilog2()) as usize;
+        let segment = doubling.wrapping_mul(PARTS).wrapping_add(part);
+        let within = 1_usize.wrapping_shl(length).wrapping_sub(1);
+        (segment.wrapping_sub(PARTS - 1), index & within)
     }
 }
 
@@ -80,29 +79,30 @@ mod tests {
     fn each_index_has_an_item_of_its_own_and_few_are_there_in_vain() {
         let (made, segments) = (
             Cell::new(0_usize),
-            Segments::<usize, 8, { count_of(8) }>::new(),
+            Segments::<Vec<usize>, 16, 8, { count_of(8) }>::new(),
         );
         let mut length = 0;
         while length < 10_000 {
-            let longer = segments
-                .grow(length, || made.replace(made.get() + 1))
-                .unwrap();
+            let item = |_| made.replace(made.get() + 1);
+            let longer = segments.grow(length, |count| (0..count).map(item).collect());
+            let longer = longer.unwrap();
             assert!(length == 0 || longer <= length + length / 8);
             length = longer;
         }
         for index in 0..length {
-            assert_eq!(segments.get(index), Some(&index));
-            assert!(segments.from(index).unwrap().len() <= length);
+            let (segment, offset) = segments.find(index).unwrap();
+            assert_eq!(segment[offset], index);
         }
-        assert_eq!(segments.get(length), None);
+        assert!(segments.find(length).is_none());
     }
 
     #[test]
     fn there_is_an_end_to_it() {
-        type Quarters = Segments<(), 4, { count_of(4) }>;
+        type Quarters = Segments<(), 4, 4, { count_of(4) }>;
         let segments = Quarters::new();
         let mut length = 0;
-        while let Some(longer) = segments.grow(length, || ()) {
+        while let Some(longer) = segments.grow(length, |_| ()) {
+            assert!(segments.find(longer - 1).is_some() && segments.find(longer).is_none());
             length = longer;
         }
         assert_eq!(length, Quarters::MOST);

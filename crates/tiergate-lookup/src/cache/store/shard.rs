@@ -3,15 +3,13 @@ use std::time::Duration;
 
 use tiergate_core::Subject;
 
-use super::key::Key;
+use super::key::{Key, KeyHasher};
 use super::newcomers::{Newcomer, Newcomers};
 use super::place::{Berth, Place, Tenure};
 use super::record::{Beside, Record, bytes_of};
 use super::slab::{Slab, Slot, Vacancies};
 use super::table::{Arrival, Index, Table};
 use crate::cache::glance::Glance;
-
-type Hasher = foldhash::fast::RandomState;
 
 /// How many places are looked at for what is too old, whenever something is put in.
 const LOOKS: usize = 2;
@@ -41,7 +39,7 @@ pub(super) struct Held<'a> {
     pub(super) table: &'a Table,
     slab: &'a Slab,
     ledger: MutexGuard<'a, Ledger>,
-    hasher: &'a Hasher,
+    hasher: &'a KeyHasher,
 }
 
 /// Somebody who comes in.
@@ -80,14 +78,14 @@ impl Shard {
         }
     }
 
-    pub(super) fn hold<'a>(&'a self, hasher: &'a Hasher) -> Held<'a> {
+    pub(super) fn hold<'a>(&'a self, hasher: &'a KeyHasher) -> Held<'a> {
         // What a panic could leave behind is an entry too few, which is looked up again.
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         self.held(ledger, hasher)
     }
 
     /// The same, unless somebody holds it.
-    pub(super) fn try_hold<'a>(&'a self, hasher: &'a Hasher) -> Option<Held<'a>> {
+    pub(super) fn try_hold<'a>(&'a self, hasher: &'a KeyHasher) -> Option<Held<'a>> {
         let ledger = match self.ledger.try_lock() {
             Ok(ledger) => ledger,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -96,7 +94,7 @@ impl Shard {
         Some(self.held(ledger, hasher))
     }
 
-    fn held<'a>(&'a self, ledger: MutexGuard<'a, Ledger>, hasher: &'a Hasher) -> Held<'a> {
+    fn held<'a>(&'a self, ledger: MutexGuard<'a, Ledger>, hasher: &'a KeyHasher) -> Held<'a> {
         Held {
             table: &self.table,
             slab: &self.slab,
@@ -325,7 +323,7 @@ impl Held<'_> {
                 let key = place.key()?;
                 let moving = Arrival {
                     key,
-                    hash: key.hash(self.hasher),
+                    hash: self.hasher.hash(&key),
                     glance: place.glance(),
                     berth: place.berth(),
                     uses: place.uses(),
@@ -354,6 +352,6 @@ fn advance(hand: &mut Index, capacity: usize) -> Index {
 }
 
 /// The hash that who is here was put in by.
-fn hash_of(place: Place<'_>, hasher: &Hasher) -> Option<u64> {
-    place.key().map(|key| key.hash(hasher))
+fn hash_of(place: Place<'_>, hasher: &KeyHasher) -> Option<u64> {
+    place.key().map(|key| hasher.hash(&key))
 }

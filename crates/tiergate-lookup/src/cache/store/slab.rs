@@ -6,6 +6,8 @@ use arc_swap::ArcSwapOption;
 use super::record::{Beside, NUMBERS, Record};
 use super::segments::{Segments, count_of};
 
+/// How many records there is room for at first.
+const FIRST: usize = 16;
 /// Into how many parts a doubling of the records is cut: an eighth is there in vain at most.
 const PARTS: usize = 8;
 
@@ -18,7 +20,7 @@ pub(super) struct Slab {
     slots: Slots,
 }
 
-type Slots = Segments<Slot, PARTS, { count_of(PARTS) }>;
+type Slots = Segments<Box<[Slot]>, FIRST, PARTS, { count_of(PARTS) }>;
 
 /// Room for a record.
 pub(super) struct Slot {
@@ -53,7 +55,8 @@ impl Slab {
 
     #[inline]
     pub(super) fn get(&self, number: SlotNumber) -> Option<&Slot> {
-        self.slots.get(number.0 as usize)
+        let (slots, offset) = self.slots.find(number.0 as usize)?;
+        slots.get(offset)
     }
 
     /// A slot for somebody. `None` if there can be no more.
@@ -63,7 +66,8 @@ impl Slab {
             return Some(number);
         }
         if vacancies.used == vacancies.capacity {
-            vacancies.capacity = self.slots.grow(vacancies.capacity, Slot::empty)?;
+            let empty = |count| (0..count).map(|_| Slot::empty()).collect();
+            vacancies.capacity = self.slots.grow(vacancies.capacity, empty)?;
         }
         let number = SlotNumber(u32::try_from(vacancies.used).ok()?);
         vacancies.used = vacancies.used.saturating_add(1);
@@ -85,6 +89,12 @@ impl Slot {
             numbers: [const { AtomicU64::new(0) }; NUMBERS],
             beside: ArcSwapOption::empty(),
         }
+    }
+
+    /// The numbers of the record, for who reads only some of them.
+    #[inline]
+    pub(super) fn numbers(&self) -> &[AtomicU64; NUMBERS] {
+        &self.numbers
     }
 
     #[inline]

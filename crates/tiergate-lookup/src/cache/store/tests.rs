@@ -12,6 +12,7 @@ use super::*;
 use crate::Known;
 use crate::cache::entry::Moment;
 use crate::cache::era::{CurrentEra, Era};
+use crate::cache::glance::as_nanos;
 use crate::found::subscriptions;
 use crate::jitter::Dice;
 use tiergate_clock::{Clock, ManualClock};
@@ -77,7 +78,10 @@ proptest! {
             current.doubt();
         }
         let now = clock.elapsed() + Duration::from_secs(age);
-        let at_once = store.fresh(&subject, current.load(), now);
+        let mut terms = Terms::NOTHING;
+        let at_once = store
+            .fresh(&subject, (current.load(), as_nanos(now)), &mut terms)
+            .map(|fresh| fresh.into_snapshot(&subject, terms));
         let entry = store.get(&subject).unwrap();
         let said = entry.into_snapshot(current.load(), now, || clock.now());
         if at_once.is_some() {
@@ -92,9 +96,7 @@ proptest! {
 /// The tier at a glance, as the number in its name.
 fn tier(store: &BoundedStore, subject: &Subject) -> Option<u64> {
     let word = store.glance(subject, |glance| {
-        glance
-            .is_fresh(Duration::ZERO)
-            .then(|| glance.tier(era()))?
+        glance.is_fresh(0).then(|| glance.tier(era()))?
     })?;
     let key = store.words().key(word)?;
     key.strip_prefix("tier ")?.parse().ok()
