@@ -107,6 +107,35 @@ impl TierGate {
         })
     }
 
+    /// Whether a subject of which nothing but the tier decides has a feature by `catalog`. False says
+    /// nothing. The id is one of this gate's catalog: that is not checked here.
+    #[inline]
+    pub(crate) fn tier_has(&self, catalog: &Catalog, tier: TierWord, feature: FeatureId) -> bool {
+        let allowed = self.inner.verdicts.features.get(feature.position(), tier);
+        let gives = |catalog: &Catalog, tier| catalog.grants(tier, feature);
+        self.tier_gives(catalog, tier, allowed, gives)
+    }
+
+    /// The same of a minimum tier.
+    #[inline]
+    pub(crate) fn tier_meets(&self, catalog: &Catalog, tier: TierWord, minimum: TierId) -> bool {
+        let allowed = self.inner.verdicts.tiers.get(minimum.position(), tier);
+        let gives = |catalog: &Catalog, tier| catalog.satisfies(tier, minimum);
+        self.tier_gives(catalog, tier, allowed, gives)
+    }
+
+    #[inline]
+    fn tier_gives(
+        &self,
+        catalog: &Catalog,
+        tier: TierWord,
+        allowed: Option<&Allowed>,
+        gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
+    ) -> bool {
+        allowed.is_some_and(|allowed| allowed.has(catalog.revision(), tier))
+            || self.find_out_by(catalog, tier, allowed, gives)
+    }
+
     #[inline]
     fn glance(
         &self,
@@ -130,7 +159,17 @@ impl TierGate {
         allowed: Option<&Allowed>,
         gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
     ) -> bool {
-        let catalog = self.inner.catalog.peek();
+        self.find_out_by(&self.inner.catalog.peek(), word, allowed, gives)
+    }
+
+    #[cold]
+    fn find_out_by(
+        &self,
+        catalog: &Catalog,
+        word: TierWord,
+        allowed: Option<&Allowed>,
+        gives: impl Fn(&Catalog, TierId) -> Result<bool, ForeignIdError>,
+    ) -> bool {
         let tier = if word == TierWord::NONE {
             Some(catalog.default_tier())
         } else {
@@ -138,7 +177,7 @@ impl TierGate {
             key.and_then(|key| catalog.tier_id(key))
         };
         // What is not the catalog's is a mistake, and told by the longer way.
-        let is_allowed = tier.is_some_and(|tier| gives(&catalog, tier).unwrap_or(false));
+        let is_allowed = tier.is_some_and(|tier| gives(catalog, tier).unwrap_or(false));
         if let Some(allowed) = allowed.filter(|_| is_allowed) {
             allowed.note(catalog.revision(), word);
         }

@@ -9,6 +9,7 @@ mod functions;
 mod glance;
 mod handles;
 mod inquiry;
+mod learned;
 mod live;
 mod metering;
 mod now;
@@ -33,6 +34,7 @@ pub use thresholds::{InvalidThresholdError, Thresholds};
 pub use units::UsageReport;
 
 pub(crate) use inquiry::{Inquiry, unconfirmed, with_retry};
+pub(crate) use learned::Learned;
 pub(crate) use metering::{Asking, Count, CountError, Counting};
 
 use std::fmt;

@@ -1,10 +1,13 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use tiergate_core::Denial;
+use http::Extensions;
 use tiergate_core::decision::{Decision, RequirementError};
+use tiergate_core::{Catalog, Denial};
+use tiergate_lookup::TierWord;
 use tiergate_usage::{Admission, StoreError};
 
+use super::glimpse::Glimpse;
 use super::guard::Guard;
 use super::rule::{Allowed, Rule, Step, Verdict};
 use crate::gate::{Inquiry, TierGate};
@@ -14,6 +17,9 @@ use crate::request::{Access, RequestHead};
 pub trait DecidedAtOnce: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The word for it in metrics and events.
     const KIND: &'static str;
+
+    /// Whether `tier` by itself is enough. False says nothing.
+    fn is_met_by(&self, gate: &TierGate, catalog: &Catalog, tier: TierWord) -> bool;
 
     /// Decides.
     fn decide(&self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, RequirementError>;
@@ -25,6 +31,13 @@ impl<T: DecidedAtOnce> Rule for T {
     type Pass = ();
 
     fn ask(&self, _head: &RequestHead<'_>, _access: Option<&Access>) {}
+
+    #[inline]
+    fn glimpse(guard: &Guard<Self>, extensions: &mut Extensions) -> Glimpse<()> {
+        guard.glimpse(extensions, |catalog, tier| {
+            guard.rule.is_met_by(&guard.gate, catalog, tier)
+        })
+    }
 
     #[inline]
     fn judge(guard: &Guard<Self>, inquiry: &Inquiry, (): &()) -> Step<Self> {

@@ -119,22 +119,23 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProjection::Answering { future, pass } => {
-                    let result = ready!(future.poll(cx));
+                    // It is large, and stays where it is put first.
+                    let mut polled = future.poll(cx);
+                    let Poll::Ready(result) = &mut polled else {
+                        return polled;
+                    };
                     let pass = pass.take();
                     // The service is done with the request: let go of what it still holds of it.
                     state.set(State::Done);
-                    let mut response = match result {
-                        Ok(response) => response,
-                        Err(error) => return Poll::Ready(Err(error)),
+                    let Some(settled) = settle(pass, result) else {
+                        return polled;
                     };
-                    let status = response.status();
-                    let settled = pass.and_then(|pass| pass.settle(status, response.headers_mut()));
-                    match settled {
-                        None => return Poll::Ready(Ok(response)),
-                        Some(settled) => State::Settling {
+                    match polled {
+                        Poll::Ready(Ok(response)) => State::Settling {
                             settled,
                             response: Some(response),
                         },
+                        otherwise => return otherwise,
                     }
                 }
                 StateProjection::Settling { settled, response } => {
@@ -160,6 +161,13 @@ where
             state.set(next);
         }
     }
+}
+
+/// Settles what was taken for a request whose service answered with `result`. What failed is given back.
+fn settle<P: Pass, B, E>(pass: Option<P>, result: &mut Result<Response<B>, E>) -> Option<Settled> {
+    let response = result.as_mut().ok()?;
+    let status = response.status();
+    pass?.settle(status, response.headers_mut())
 }
 
 impl<S, B, R, M> Waiting<S, B, R, M> {

@@ -6,6 +6,7 @@ use http::{Extensions, Request, Response};
 use tiergate_core::decision::UnavailableAccess;
 use tiergate_core::{Denial, Subject};
 
+use super::glimpse::Glimpse;
 use super::rule::{Allowed, Pass, Refused, Rule, Step, Verdict};
 use crate::denial::{MakeBody, Renderer};
 use crate::gate::{Inquiry, TierGate, unconfirmed, with_retry};
@@ -81,12 +82,30 @@ impl<R: Rule> Guard<R> {
         Arc::make_mut(&mut self.settings)
     }
 
+    pub(super) fn subject_source(&self) -> &SubjectSource {
+        self.subject.as_ref().unwrap_or(self.gate.subject_source())
+    }
+
+    pub(super) fn unavailable(&self) -> UnavailableAccess {
+        self.unavailable.unwrap_or(self.gate.policy().unavailable)
+    }
+
     /// Decides with what is at hand, without waiting and, for an allowed request whose principal has
     /// room for the result, without memory.
     pub(crate) fn attempt<B>(&self, request: &mut Request<B>) -> Attempt<R> {
+        let seen = match R::glimpse(self, request.extensions_mut()) {
+            Glimpse::Allowed(pass) => return Attempt::Allowed(pass),
+            otherwise => otherwise,
+        };
+        self.attempt_beyond(seen, request)
+    }
+
+    /// The same, of a request that the tier alone does not let through.
+    // Apart, so that what nearly every request goes through has none of it to carry along.
+    #[inline(never)]
+    fn attempt_beyond<B>(&self, seen: Glimpse<R::Pass>, request: &mut Request<B>) -> Attempt<R> {
         let head = RequestHead::of(request);
-        let source = self.subject.as_ref().unwrap_or(self.gate.subject_source());
-        let subject = match source.extract(&head) {
+        let subject = match self.subject_source().extract(&head) {
             Ok(subject) => subject,
             Err(error) => {
                 let refused = Box::from(Denial::unauthorized(error.message()));
@@ -97,11 +116,19 @@ impl<R: Rule> Guard<R> {
         let earlier = Access::of(request.extensions())
             .filter(|access| access.serves(self.gate.id(), &subject));
         let asked = self.rule.ask(&head, earlier);
-        let unavailable = self.unavailable.unwrap_or(self.gate.policy().unavailable);
+        let unavailable = self.unavailable();
         if earlier.is_some() {
             return self.attempt_on(request.extensions_mut(), asked, subject, unavailable);
         }
-        let inquiry = match self.gate.inquire_now(subject, unavailable) {
+        let inquired = match seen {
+            Glimpse::Seen(sight) => {
+                let catalog = self.gate.catalog();
+                Ok(Inquiry::of_sight(subject, catalog, sight, unavailable))
+            }
+            Glimpse::Unseen => self.gate.inquire_unseen(subject, unavailable),
+            Glimpse::NotLooked | Glimpse::Allowed(_) => self.gate.inquire_now(subject, unavailable),
+        };
+        let inquiry = match inquired {
             Ok(inquiry) => inquiry,
             Err(subject) => {
                 let begin = Begin::Asking(subject, unavailable);
@@ -193,7 +220,7 @@ impl<R: Rule> Guard<R> {
     }
 
     fn refuse(&self, inquiry: &Inquiry, mut refused: Box<Refused>) -> Box<Refused> {
-        refused.denial = with_retry(refused.denial, &inquiry.resolution);
+        refused.denial = with_retry(refused.denial, &inquiry.learned);
         self.gate
             .observer()
             .refused(&self.rule, Some(inquiry), &refused);

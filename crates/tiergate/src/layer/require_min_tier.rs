@@ -1,8 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tiergate_core::TierId;
 use tiergate_core::decision::{Decision, RequirementError, decide_min_tier};
+use tiergate_core::{Catalog, TierId};
+use tiergate_lookup::TierWord;
 
 use super::at_once::DecidedAtOnce;
 use super::define::define_layer;
@@ -60,6 +61,11 @@ pub struct MinTierRule {
 
 impl DecidedAtOnce for MinTierRule {
     const KIND: &'static str = "min_tier";
+
+    #[inline]
+    fn is_met_by(&self, gate: &TierGate, catalog: &Catalog, tier: TierWord) -> bool {
+        gate.tier_meets(catalog, tier, self.minimum)
+    }
 
     fn decide(&self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, RequirementError> {
         let standing = gate.standing(inquiry);

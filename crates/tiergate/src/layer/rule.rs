@@ -1,11 +1,12 @@
 use std::fmt;
 use std::pin::Pin;
 
-use http::{HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 use tiergate_core::Denial;
 use tiergate_core::decision::Grant;
 use tiergate_usage::{Admission, Admitting, StoreError};
 
+use super::glimpse::Glimpse;
 use super::guard::Guard;
 use crate::denial::RateLimitFields;
 use crate::gate::Inquiry;
@@ -22,6 +23,11 @@ pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
 
     /// Reads what the request asks for, beyond what layers before have seen to.
     fn ask(&self, head: &RequestHead<'_>, access: Option<&Access>) -> Self::Asked;
+
+    /// Lets a request through that the tier of its principal alone allows, before anything else is done.
+    fn glimpse(_guard: &Guard<Self>, _extensions: &mut Extensions) -> Glimpse<Self::Pass> {
+        Glimpse::NotLooked
+    }
 
     /// Decides, or finds that a store of usage must be asked and does not answer at once. Nothing has
     /// begun then, so it may as well be asked anew.

@@ -29,7 +29,7 @@ use super::entry::Entry;
 use super::era::Era;
 use super::glance::Glance;
 use super::words::TierWords;
-use crate::Snapshot;
+use crate::Sight;
 use key::Key;
 use place::{Line, note_use};
 use record::Record;
@@ -122,7 +122,7 @@ impl BoundedStore {
     /// What is known of `subject`, if it is fresh and there is no more to think of; that counts as a use.
     /// It is what the entry says, without making one. `None` says nothing.
     #[inline]
-    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: Duration) -> Option<Snapshot> {
+    pub(crate) fn fresh(&self, subject: &Subject, era: Era, now: Duration) -> Option<Sight> {
         let key = Key::of(subject, &self.hasher);
         let hash = key.hash(&self.hasher);
         let shard = self.shard(hash)?;
@@ -132,7 +132,7 @@ impl BoundedStore {
             Some((line, record.into_fresh(era, now)?))
         })?;
         note_use(line);
-        fresh.into_snapshot(subject, &self.words)
+        fresh.into_sight(&self.words)
     }
 
     #[inline]

@@ -10,7 +10,7 @@ use crate::cache::era::Era;
 use crate::cache::glance::TierWord;
 use crate::cache::words::TierWords;
 use crate::found::{Found, Terms, as_number, as_timestamp};
-use crate::{Freshness, Known, Snapshot};
+use crate::{Known, Sight};
 
 /// The numbers of a record: the era, four moments, and the terms.
 pub(super) const NUMBERS: usize = 5 + Terms::NUMBERS;
@@ -213,7 +213,7 @@ impl Record {
         (is_plain && self.era == era && now < self.fresh_until).then(|| Fresh {
             terms: self.terms,
             label: self.label,
-            age: Duration::from_nanos(now.saturating_sub(self.answered_at)),
+            age: now.saturating_sub(self.answered_at),
         })
     }
 
@@ -259,24 +259,19 @@ impl Record {
 pub(super) struct Fresh {
     terms: Terms,
     label: Label,
-    age: Duration,
+    /// In nanoseconds.
+    age: u64,
 }
 
 impl Fresh {
-    /// The same, about `subject`. `None` if it is of a tier that no word stands for, as of an entry.
+    /// The same, with the tier's key. `None` if it is of a tier that no word stands for, as of an entry.
     #[inline]
-    pub(super) fn into_snapshot(self, subject: &Subject, words: &TierWords) -> Option<Snapshot> {
-        let known = if self.label.what() == Label::MISSING {
-            Known::Missing
-        } else {
-            let tier = words.key(self.label.tier())?;
-            Known::Found(Found::packed(subject.clone(), tier, self.terms))
-        };
-        Some(Snapshot {
-            known,
-            age: self.age,
-            freshness: Freshness::Fresh,
-        })
+    pub(super) fn into_sight(self, words: &TierWords) -> Option<Sight> {
+        if self.label.what() == Label::MISSING {
+            return Some(Sight::missing(self.age));
+        }
+        let word = self.label.tier();
+        Some(Sight::packed(word, words.key(word)?, self.terms, self.age))
     }
 }
 
