@@ -146,11 +146,13 @@ impl TierGate {
             | DenialKind::BillingUnavailable
             | DenialKind::IdempotencyKeyReused => false,
         };
-        rests_on_tier
-            && inquiry
-                .learned
-                .age()
-                .is_some_and(|age| age > self.inner.lookup.config().confirm_age())
+        rests_on_tier && self.is_to_be_confirmed(inquiry)
+    }
+
+    /// Whether an answer is too old to be denied by.
+    pub(crate) fn is_to_be_confirmed(&self, inquiry: &Inquiry) -> bool {
+        let most = self.inner.lookup.config().confirm_age();
+        inquiry.learned.age().is_some_and(|age| age > most)
     }
 
     /// Looks again before a denial. Tells why that failed, if it did.

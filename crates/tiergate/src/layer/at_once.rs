@@ -30,6 +30,8 @@ impl<T: DecidedAtOnce> Rule for T {
     type Pending = Infallible;
     type Pass = ();
 
+    const DENIES_A_TIER_ALIKE: bool = true;
+
     fn ask(&self, _head: &RequestHead<'_>, _access: Option<&Access>) {}
 
     #[inline]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use http::{Extensions, Request, Response};
 use tiergate_core::decision::UnavailableAccess;
-use tiergate_core::{Denial, Subject};
+use tiergate_core::{Denial, DenialKind, Subject};
 
 use super::glimpse::Glimpse;
 use super::rule::{Allowed, Pass, Refused, Rule, Step, Verdict};
-use crate::denial::{MakeBody, Renderer};
+use crate::denial::{KeptDenial, KeptDenials, Kind, MakeBody, Renderer};
 use crate::gate::{Inquiry, TierGate, unconfirmed, with_retry};
 use crate::request::{Access, RequestHead, SubjectSource, Tally};
 
@@ -27,6 +27,7 @@ pub struct Settings<R> {
     pub(crate) subject: Option<SubjectSource>,
     pub(crate) renderer: Option<Renderer>,
     pub(crate) unavailable: Option<UnavailableAccess>,
+    kept: KeptDenials,
 }
 
 impl<R> Clone for Guard<R> {
@@ -48,9 +49,17 @@ impl<R> Deref for Guard<R> {
 /// What became of a request at once.
 pub(crate) enum Attempt<R: Rule> {
     Allowed(R::Pass),
-    Refused(Box<Refused>),
+    Refused(Refusal),
     /// Somebody has to be asked first. The request waits.
     Later(Deliberation<R::Pass>),
+}
+
+/// How a request is refused.
+pub(crate) enum Refusal {
+    /// As was found out for it.
+    Own(Box<Refused>),
+    /// As others of its kind were.
+    Kept(Arc<KeptDenial>),
 }
 
 /// A decision under way.
@@ -73,13 +82,17 @@ impl<R: Rule> Guard<R> {
                 subject: None,
                 renderer: None,
                 unavailable: None,
+                kept: KeptDenials::default(),
             }),
         }
     }
 
     /// The settings, for changing them. Who has cloned the guard before keeps them as they were.
     pub(crate) fn settings_mut(&mut self) -> &mut Settings<R> {
-        Arc::make_mut(&mut self.settings)
+        let settings = Arc::make_mut(&mut self.settings);
+        // They may be said in another way now.
+        settings.kept = KeptDenials::default();
+        settings
     }
 
     pub(super) fn subject_source(&self) -> &SubjectSource {
@@ -108,9 +121,9 @@ impl<R: Rule> Guard<R> {
         let subject = match self.subject_source().extract(&head) {
             Ok(subject) => subject,
             Err(error) => {
-                let refused = Box::from(Denial::unauthorized(error.message()));
-                self.gate.observer().refused(&self.rule, None, &refused);
-                return Attempt::Refused(refused);
+                let denial = Denial::unauthorized(error.message());
+                self.gate.observer().refused(&self.rule, None, &denial);
+                return Attempt::Refused(Refusal::Own(denial.into()));
             }
         };
         let earlier = Access::of(request.extensions())
@@ -135,6 +148,9 @@ impl<R: Rule> Guard<R> {
                 return Attempt::Later(self.deliberate(begin, asked));
             }
         };
+        if let Some(kept) = self.deny_again(&inquiry) {
+            return Attempt::Refused(Refusal::Kept(kept));
+        }
         let Some(verdict) = self.judge_now(&inquiry, &asked) else {
             let begin = Begin::With(inquiry, Tally::default());
             return Attempt::Later(self.deliberate(begin, asked));
@@ -146,7 +162,7 @@ impl<R: Rule> Guard<R> {
         };
         match self.finish(deliberated, request) {
             Ok(pass) => Attempt::Allowed(pass),
-            Err(refused) => Attempt::Refused(refused),
+            Err(refused) => Attempt::Refused(Refusal::Own(refused)),
         }
     }
 
@@ -171,7 +187,7 @@ impl<R: Rule> Guard<R> {
                 pass.enter(access);
                 Attempt::Allowed(pass)
             }
-            Some(Err(refused)) => Attempt::Refused(self.refuse(inquiry, refused)),
+            Some(Err(refused)) => Attempt::Refused(Refusal::Own(self.refuse(inquiry, refused))),
             None => {
                 let begin = match Access::take(extensions) {
                     Some(access) => {
@@ -191,10 +207,56 @@ impl<R: Rule> Guard<R> {
             Step::Done(Err(refused)) if self.gate.needs_confirmation(inquiry, &refused.denial) => {
                 None
             }
-            Step::Done(verdict) => Some(verdict),
+            Step::Done(verdict) => {
+                if let Err(refused) = &verdict {
+                    self.keep(inquiry, &refused.denial);
+                }
+                Some(verdict)
+            }
             // The question is put again by who can wait for the answer.
             Step::Ask(..) => None,
         }
+    }
+
+    /// Refuses a request as others of its kind were, if one was.
+    fn deny_again(&self, inquiry: &Inquiry) -> Option<Arc<KeptDenial>> {
+        let kind = self.kind_of(inquiry)?;
+        let kept = self.kept.get(&inquiry.catalog, kind)?;
+        // What is kept is the denial, not how sure it is of this subject.
+        if self.gate.needs_confirmation(inquiry, &kept.denial) {
+            return None;
+        }
+        let observer = self.gate.observer();
+        observer.refused(&self.rule, Some(inquiry), &kept.denial);
+        Some(kept)
+    }
+
+    /// Keeps a denial for others of its kind.
+    fn keep(&self, inquiry: &Inquiry, denial: &Denial) {
+        let (DenialKind::FeatureNotAvailable | DenialKind::TierRequired) = denial.kind() else {
+            return;
+        };
+        let Some(kind) = self.kind_of(inquiry) else {
+            return;
+        };
+        let own = inquiry.learned.tier();
+        // Each decision about a tier that the catalog does not name is told of, and there may be any
+        // number of them.
+        if own.is_some_and(|key| inquiry.catalog.tier_id(key).is_none()) {
+            return;
+        }
+        let response = self.renderer().render_to_keep(denial);
+        let denial = denial.clone();
+        let kept = KeptDenial { denial, response };
+        self.kept.keep(&inquiry.catalog, kind, kept);
+    }
+
+    fn kind_of(&self, inquiry: &Inquiry) -> Option<Kind> {
+        let tier = inquiry
+            .learned
+            .tier_alone()
+            .filter(|_| R::DENIES_A_TIER_ALIKE)?;
+        Some((tier, inquiry.subject.kind()))
     }
 
     /// Leaves on the request what was found out, for the layers and the handler behind this one.
@@ -223,20 +285,23 @@ impl<R: Rule> Guard<R> {
         refused.denial = with_retry(refused.denial, &inquiry.learned);
         self.gate
             .observer()
-            .refused(&self.rule, Some(inquiry), &refused);
+            .refused(&self.rule, Some(inquiry), &refused.denial);
         refused
     }
 
     /// The response of a refused request.
-    pub(crate) fn respond<B>(
-        &self,
-        Refused { denial, fields }: Refused,
-        body: &impl MakeBody<B>,
-    ) -> Response<B> {
-        self.renderer
-            .as_ref()
-            .unwrap_or(self.gate.renderer())
-            .respond(denial, &fields, body)
+    pub(crate) fn respond<B>(&self, refusal: Refusal, body: &impl MakeBody<B>) -> Response<B> {
+        match refusal {
+            Refusal::Own(refused) => {
+                let Refused { denial, fields } = *refused;
+                self.renderer().respond(denial, &fields, body)
+            }
+            Refusal::Kept(kept) => self.renderer().respond_again(&kept, body),
+        }
+    }
+
+    fn renderer(&self) -> &Renderer {
+        self.renderer.as_ref().unwrap_or(self.gate.renderer())
     }
 
     fn deliberate(&self, begin: Begin, asked: R::Asked) -> Deliberation<R::Pass> {

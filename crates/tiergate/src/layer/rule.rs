@@ -21,6 +21,9 @@ pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// What an allowed request holds until it is answered.
     type Pass: Pass;
 
+    /// Whether those whose tier alone decides are denied alike, each time.
+    const DENIES_A_TIER_ALIKE: bool = false;
+
     /// Reads what the request asks for, beyond what layers before have seen to.
     fn ask(&self, head: &RequestHead<'_>, access: Option<&Access>) -> Self::Asked;
 
