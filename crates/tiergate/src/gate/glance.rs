@@ -152,7 +152,9 @@ impl TierGate {
         self.inner.lookup.glance(subject, accept).is_some()
     }
 
+    // Not inlined either, or what is found at a glance is not.
     #[cold]
+    #[inline(never)]
     fn find_out(
         &self,
         word: TierWord,
@@ -163,6 +165,7 @@ impl TierGate {
     }
 
     #[cold]
+    #[inline(never)]
     fn find_out_by(
         &self,
         catalog: &Catalog,

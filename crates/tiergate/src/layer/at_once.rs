@@ -36,9 +36,15 @@ impl<T: DecidedAtOnce> Rule for T {
 
     #[inline]
     fn glimpse(guard: &Guard<Self>, extensions: &mut Extensions) -> Glimpse<()> {
-        guard.glimpse(extensions, |catalog, tier| {
-            guard.rule.is_met_by(&guard.gate, catalog, tier)
-        })
+        guard.glimpse(extensions)
+    }
+
+    #[inline]
+    fn allow_by_tier(guard: &Guard<Self>, catalog: &Catalog, tier: TierWord) -> Option<()> {
+        guard
+            .rule
+            .is_met_by(&guard.gate, catalog, tier)
+            .then_some(())
     }
 
     #[inline]

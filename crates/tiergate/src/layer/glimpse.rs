@@ -22,14 +22,10 @@ pub enum Glimpse<P> {
 
 impl<R: Rule> Guard<R> {
     /// Looks for what nearly every request is: one of a principal, whose tier the cache has, and whose
-    /// tier `allows` it. It is read from where it lies and written to where it stays, because whatever
-    /// is moved or copied on the way costs more than the decision.
+    /// tier allows it. It is read from where it lies and written to where it stays, because whatever is
+    /// moved or copied on the way costs more than the decision.
     #[inline]
-    pub(super) fn glimpse(
-        &self,
-        extensions: &mut Extensions,
-        allows: impl Fn(&Catalog, TierWord) -> bool,
-    ) -> Glimpse<()> {
+    pub(super) fn glimpse(&self, extensions: &mut Extensions) -> Glimpse<R::Pass> {
         if !self.subject_source().is_principal() {
             return Glimpse::NotLooked;
         }
@@ -39,30 +35,40 @@ impl<R: Rule> Guard<R> {
             return Glimpse::NotLooked;
         };
         let (subject, room) = principal.subject_and_room();
-        let allowed = if let Some(access) = room {
-            let inquiry = access.inquiry();
-            let tier = inquiry.learned.tier_alone();
-            access.serves(self.gate.id(), subject)
-                && tier.is_some_and(|tier| allows(&inquiry.catalog, tier))
-        } else if is_beside || !subject.is_valid() {
-            false
-        } else {
-            let Some(sight) = self.gate.lookup().see(subject) else {
-                return Glimpse::Unseen;
-            };
-            let catalog = self.gate.catalog();
-            if !sight.word().is_some_and(|tier| allows(&catalog, tier)) {
-                return Glimpse::Seen(sight);
+        if let Some(access) = room {
+            if !access.serves(self.gate.id(), subject) {
+                return Glimpse::NotLooked;
             }
-            let unavailable = self.unavailable();
-            let inquiry = Inquiry::of_sight(subject.clone(), catalog, sight, unavailable);
-            *room = Some(Access::by_tier(self.gate.id(), inquiry));
-            true
-        };
-        if !allowed {
+            let inquiry = access.inquiry();
+            let pass = self.allow_by_tier(&inquiry.catalog, inquiry.learned.tier_alone());
+            return pass.map_or(Glimpse::NotLooked, Glimpse::Allowed);
+        }
+        if is_beside || !subject.is_valid() {
             return Glimpse::NotLooked;
         }
+        let Some(sight) = self.gate.lookup().see(subject) else {
+            return Glimpse::Unseen;
+        };
+        let catalog = self.gate.catalog();
+        let Some(pass) = self.allow_by_tier(&catalog, sight.word()) else {
+            return Glimpse::Seen(sight);
+        };
+        let unavailable = self.unavailable();
+        let inquiry = Inquiry::of_sight(subject.clone(), catalog, sight, unavailable);
+        *room = Some(Access::by_tier(self.gate.id(), inquiry));
+        Glimpse::Allowed(pass)
+    }
+
+    /// Lets a request through whose subject is allowed by that tier, if nothing else decides of it.
+    /// `None` says nothing.
+    #[inline]
+    pub(super) fn allow_by_tier(
+        &self,
+        catalog: &Catalog,
+        tier: Option<TierWord>,
+    ) -> Option<R::Pass> {
+        let pass = R::allow_by_tier(self, catalog, tier?)?;
         self.gate.observer().allowed_as_known(&self.rule);
-        Glimpse::Allowed(())
+        Some(pass)
     }
 }

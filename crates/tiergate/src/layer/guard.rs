@@ -133,6 +133,7 @@ impl<R: Rule> Guard<R> {
         if earlier.is_some() {
             return self.attempt_on(request.extensions_mut(), asked, subject, unavailable);
         }
+        let is_open_by_tier = !matches!(seen, Glimpse::Seen(_));
         let inquired = match seen {
             Glimpse::Seen(sight) => {
                 let catalog = self.gate.catalog();
@@ -148,6 +149,12 @@ impl<R: Rule> Guard<R> {
                 return Attempt::Later(self.deliberate(begin, asked));
             }
         };
+        let tier = inquiry.learned.tier_alone();
+        let tier = tier.filter(|_| is_open_by_tier);
+        if let Some(pass) = self.allow_by_tier(&inquiry.catalog, tier) {
+            Access::by_tier(self.gate.id(), inquiry).store(request.extensions_mut());
+            return Attempt::Allowed(pass);
+        }
         if let Some(kept) = self.deny_again(&inquiry) {
             return Attempt::Refused(Refusal::Kept(kept));
         }
@@ -180,6 +187,9 @@ impl<R: Rule> Guard<R> {
         };
         let inquiry = access.inquiry_mut();
         self.gate.inquire_on(inquiry, unavailable);
+        if let Some(pass) = self.allow_by_tier(&inquiry.catalog, inquiry.learned.tier_alone()) {
+            return Attempt::Allowed(pass);
+        }
         match self.judge_now(inquiry, &asked) {
             Some(Ok(Allowed { grant, pass })) => {
                 self.gate.observer().allowed(&self.rule, inquiry, grant);

@@ -2,8 +2,9 @@ use std::fmt;
 use std::pin::Pin;
 
 use http::{Extensions, HeaderMap, StatusCode};
-use tiergate_core::Denial;
 use tiergate_core::decision::Grant;
+use tiergate_core::{Catalog, Denial};
+use tiergate_lookup::TierWord;
 use tiergate_usage::{Admission, Admitting, StoreError};
 
 use super::glimpse::Glimpse;
@@ -30,6 +31,15 @@ pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Lets a request through that the tier of its principal alone allows, before anything else is done.
     fn glimpse(_guard: &Guard<Self>, _extensions: &mut Extensions) -> Glimpse<Self::Pass> {
         Glimpse::NotLooked
+    }
+
+    /// Lets a request through whose subject is allowed by its tier alone. `None` says nothing.
+    fn allow_by_tier(
+        _guard: &Guard<Self>,
+        _catalog: &Catalog,
+        _tier: TierWord,
+    ) -> Option<Self::Pass> {
+        None
     }
 
     /// Decides, or finds that a store of usage must be asked and does not answer at once. Nothing has
