@@ -25,7 +25,7 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// About what was seen in the cache.
+    /// About what was seen in the cache. The clock is not read yet.
     #[inline]
     pub(crate) fn of_sight(
         subject: Subject,
@@ -60,10 +60,10 @@ impl TierGate {
         unavailable: UnavailableAccess,
     ) -> Result<Inquiry, Subject> {
         match self.inner.lookup.see(&subject) {
-            Some(sight) => {
-                let catalog = self.catalog();
-                Ok(Inquiry::of_sight(subject, catalog, sight, unavailable))
-            }
+            Some(sight) => Ok(Inquiry {
+                now: self.inner.clock.coarse_now().into(),
+                ..Inquiry::of_sight(subject, self.catalog(), sight, unavailable)
+            }),
             None => self.inquire_unseen(subject, unavailable),
         }
     }
@@ -82,15 +82,15 @@ impl TierGate {
             catalog: self.catalog(),
             learned: Learned::Resolved(Resolution::Known(snapshot)),
             unavailable,
-            now: OnceLock::new(),
+            now: self.inner.clock.coarse_now().into(),
         })
     }
 
-    /// Goes on with what an earlier layer found out about the same request.
+    /// Goes on, for a decision of this moment, with what was found out before about the same request.
     #[inline]
     pub(crate) fn inquire_on(&self, inquiry: &mut Inquiry, unavailable: UnavailableAccess) {
         inquiry.unavailable = unavailable;
-        inquiry.now = OnceLock::new();
+        inquiry.now = self.inner.clock.coarse_now().into();
     }
 
     /// Begins by asking the lookup.

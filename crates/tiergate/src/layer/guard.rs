@@ -133,24 +133,26 @@ impl<R: Rule> Guard<R> {
         if earlier.is_some() {
             return self.attempt_on(request.extensions_mut(), asked, subject, unavailable);
         }
-        let is_open_by_tier = !matches!(seen, Glimpse::Seen(_));
-        let inquired = match seen {
-            Glimpse::Seen(sight) => {
+        let (sight, has_looked) = match seen {
+            Glimpse::Seen(sight) => (Some(sight), true),
+            Glimpse::Unseen => (None, true),
+            Glimpse::NotLooked | Glimpse::Allowed(_) => (self.gate.lookup().see(&subject), false),
+        };
+        let inquired = match sight {
+            Some(sight) => {
                 let catalog = self.gate.catalog();
                 Ok(Inquiry::of_sight(subject, catalog, sight, unavailable))
             }
-            Glimpse::Unseen => self.gate.inquire_unseen(subject, unavailable),
-            Glimpse::NotLooked | Glimpse::Allowed(_) => self.gate.inquire_now(subject, unavailable),
+            None => self.gate.inquire_unseen(subject, unavailable),
         };
-        let inquiry = match inquired {
+        let mut inquiry = match inquired {
             Ok(inquiry) => inquiry,
             Err(subject) => {
                 let begin = Begin::Asking(subject, unavailable);
                 return Attempt::Later(self.deliberate(begin, asked));
             }
         };
-        let tier = inquiry.learned.tier_alone();
-        let tier = tier.filter(|_| is_open_by_tier);
+        let tier = inquiry.learned.tier_alone().filter(|_| !has_looked);
         if let Some(pass) = self.allow_by_tier(&inquiry.catalog, tier) {
             Access::by_tier(self.gate.id(), inquiry).store(request.extensions_mut());
             return Attempt::Allowed(pass);
@@ -158,6 +160,7 @@ impl<R: Rule> Guard<R> {
         if let Some(kept) = self.deny_again(&inquiry) {
             return Attempt::Refused(Refusal::Kept(kept));
         }
+        self.gate.inquire_on(&mut inquiry, unavailable);
         let Some(verdict) = self.judge_now(&inquiry, &asked) else {
             let begin = Begin::With(inquiry, Tally::default());
             return Attempt::Later(self.deliberate(begin, asked));
@@ -186,10 +189,10 @@ impl<R: Rule> Guard<R> {
             return Attempt::Later(self.deliberate(begin, asked));
         };
         let inquiry = access.inquiry_mut();
-        self.gate.inquire_on(inquiry, unavailable);
         if let Some(pass) = self.allow_by_tier(&inquiry.catalog, inquiry.learned.tier_alone()) {
             return Attempt::Allowed(pass);
         }
+        self.gate.inquire_on(inquiry, unavailable);
         match self.judge_now(inquiry, &asked) {
             Some(Ok(Allowed { grant, pass })) => {
                 self.gate.observer().allowed(&self.rule, inquiry, grant);
