@@ -29,6 +29,7 @@ mod found;
 mod http;
 mod jitter;
 mod lookup;
+mod sight;
 mod striped;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -50,3 +51,4 @@ pub use http::{
     StaticToken, TokenError, TokenIssuer, TokenProvider, UsageOutcome, UsageSubmission,
 };
 pub use lookup::SubscriptionLookup;
+pub use sight::Sight;

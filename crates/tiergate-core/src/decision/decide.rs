@@ -3,7 +3,7 @@ use super::denial::Facts;
 use super::refuse::refuse;
 use super::units::{Admission, Used, admit, exceeded};
 use super::{
-    Assurance, Decision, Denial, DenialKind, Grant, Requirement, RequirementError, Standing,
+    Decision, Denial, DenialKind, Grant, Requirement, RequirementError, Standing,
     UnavailableAccess, grant,
 };
 use crate::catalog::ForeignIdError;
@@ -143,10 +143,7 @@ pub fn decide_min_tier(
 /// The same as [`grant`], where the tier alone decides: it is known then.
 #[inline]
 fn granted_by_tier(standing: &Standing<'_>) -> Grant {
-    Grant {
-        tier: standing.tier(),
-        assurance: Assurance::Known,
-    }
+    Grant::known(standing.tier())
 }
 
 // Apart, so that what the tier alone settles has none of it to carry along.

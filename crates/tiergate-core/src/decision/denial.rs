@@ -43,7 +43,8 @@ use crate::{Limit, SubscriptionStatus};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Denial {
     kind: DenialKind,
-    facts: Box<Facts>,
+    /// Shared by clones.
+    facts: Arc<Facts>,
 }
 
 /// What a denial can tell, where it applies.
@@ -108,7 +109,7 @@ impl Denial {
     pub(super) fn new(kind: DenialKind, facts: Facts) -> Self {
         Self {
             kind,
-            facts: Box::new(facts),
+            facts: Arc::new(facts),
         }
     }
 
@@ -218,7 +219,7 @@ impl Denial {
     /// The same denial with another time to wait.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.facts.retry_after = Some(wait);
+        Arc::make_mut(&mut self.facts).retry_after = Some(wait);
         self
     }
 
@@ -226,7 +227,7 @@ impl Denial {
     /// known once and cannot be confirmed now.
     #[must_use]
     pub fn without_upgrade(mut self) -> Self {
-        self.facts.upgrade = Upgrade::Untold;
+        Arc::make_mut(&mut self.facts).upgrade = Upgrade::Untold;
         self
     }
 }

@@ -92,6 +92,18 @@ pub struct Grant {
     pub assurance: Assurance,
 }
 
+impl Grant {
+    /// Of a subject whose tier is known.
+    #[must_use]
+    #[inline]
+    pub fn known(tier: TierId) -> Self {
+        Self {
+            tier,
+            assurance: Assurance::Known,
+        }
+    }
+}
+
 /// Whether a decision rests on what is known of the subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assurance {

@@ -5,7 +5,7 @@ use super::era::Era;
 /// A tier's key as a number that a cache gave it, or none where there is no subscription.
 ///
 /// See [`CachedLookup::glance`](super::CachedLookup::glance).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TierWord(u16);
 
 impl TierWord {

@@ -16,7 +16,6 @@ mod words;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tiergate_clock::Clock;
 use tiergate_core::Subject;
@@ -24,7 +23,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::breaker::Breaker;
 use crate::found::Terms;
-use crate::{Freshness, LookupErrorKind, Resolution, Snapshot, SubscriptionLookup, events};
+use crate::{Freshness, LookupErrorKind, Resolution, Sight, Snapshot, SubscriptionLookup, events};
 
 pub use board::Pushed;
 use board::{Board, Departure, Notice, SHARDS};
@@ -153,22 +152,37 @@ impl CachedLookup {
     /// is just being moved, is a lock of a few instructions taken to be sure.
     #[must_use]
     pub fn get(&self, subject: &Subject) -> Option<Snapshot> {
-        let shared = &*self.shared;
-        let now = shared.clock.coarse_nanos();
-        let mut terms = Terms::NOTHING;
-        let moment = (shared.board.era(), now);
-        if let Some(fresh) = shared.board.store().fresh(subject, moment, &mut terms) {
-            shared.served_fresh();
-            return Some(fresh.into_snapshot(subject, terms));
+        match self.see(subject) {
+            Some(sight) => Some(sight.into_snapshot(subject)),
+            None => self.get_unseen(subject),
         }
-        self.get_with_care(subject, Duration::from_nanos(now))
     }
 
-    /// The same, of what may be old, doubtful or about to end.
-    // Apart, so that what is fresh has none of it to carry along.
-    #[inline(never)]
-    fn get_with_care(&self, subject: &Subject, now: Duration) -> Option<Snapshot> {
+    /// What is known about `subject`, as the cache keeps it, if it is fresh and there is no more to think
+    /// of: no failure since, no end of its own, no override, nothing that may have been missed. `None`
+    /// says nothing: ask [`get_unseen`](Self::get_unseen).
+    ///
+    /// Times are those of [`get`](Self::get), and it too waits for no lock and allocates nothing.
+    #[must_use]
+    #[inline]
+    pub fn see(&self, subject: &Subject) -> Option<Sight> {
         let shared = &*self.shared;
+        let now = (shared.board.era(), shared.clock.coarse_nanos());
+        // Room for what is large, which is not handed on from one to the next.
+        let mut terms = Terms::NOTHING;
+        let fresh = shared.board.store().fresh(subject, now, &mut terms)?;
+        shared.served_fresh();
+        Some(fresh.into_sight(terms))
+    }
+
+    /// The same as [`get`](Self::get), for whoever has asked [`see`](Self::see) and was told nothing: what
+    /// may be old, doubtful or about to end.
+    // Apart, so that what is fresh has none of it to carry along.
+    #[must_use]
+    #[inline(never)]
+    pub fn get_unseen(&self, subject: &Subject) -> Option<Snapshot> {
+        let shared = &*self.shared;
+        let now = shared.clock.coarse_elapsed();
         let entry = shared.board.entry(subject)?;
         let is_backing_off = entry.is_backing_off(now);
         let snapshot = entry.into_snapshot(now, || shared.clock.now())?;

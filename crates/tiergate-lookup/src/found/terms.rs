@@ -165,13 +165,18 @@ impl Terms {
     /// What [`Subscription::as_plain`] says of one without overrides.
     #[inline]
     pub(crate) fn as_plain<'a>(&self, tier: &'a str) -> Option<PlainSubscription<'a>> {
-        // Active has the number 0.
-        let is_plain = !self.flags.has(Flags::STATUS | Flags::ENDS_WITH_PERIOD);
-        is_plain.then(|| PlainSubscription {
+        self.is_plain().then(|| PlainSubscription {
             tier,
             period_start: as_timestamp(self.period_start),
             period_end: as_timestamp(self.period_end),
         })
+    }
+
+    /// Whether there is something for [`as_plain`](Self::as_plain) to say.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        // Active has the number 0.
+        !self.flags.has(Flags::STATUS | Flags::ENDS_WITH_PERIOD)
     }
 
     /// As numbers, with a label of whoever keeps them.

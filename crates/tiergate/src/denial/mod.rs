@@ -1,6 +1,7 @@
 //! How a denial is said to an HTTP client.
 
 mod fields;
+mod kept;
 mod platform;
 mod problem;
 mod renderer;
@@ -10,6 +11,7 @@ pub use problem::ProblemJson;
 pub use renderer::{FromBytes, MakeBody, RenderDenial};
 
 pub(crate) use fields::{RateLimitField, RateLimitFields};
+pub(crate) use kept::{KeptDenial, KeptDenials, Kind};
 pub(crate) use renderer::Renderer;
 
 use http::StatusCode;

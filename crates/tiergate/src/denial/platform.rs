@@ -59,4 +59,8 @@ impl RenderDenial for PlatformJson {
         };
         json(self.statuses.of(denial.kind()), "application/json", &body)
     }
+
+    fn is_always_the_same(&self) -> bool {
+        true
+    }
 }

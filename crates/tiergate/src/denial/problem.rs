@@ -136,6 +136,10 @@ impl RenderDenial for ProblemJson {
         };
         json(status, "application/problem+json", &problem)
     }
+
+    fn is_always_the_same(&self) -> bool {
+        true
+    }
 }
 
 /// A problem type is an identifier and need not lead anywhere (RFC 9457, section 3.1.1). The one

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response};
 use tiergate_core::Denial;
 
-use super::{ProblemJson, RateLimitFields, fields};
+use super::{KeptDenial, ProblemJson, RateLimitFields, fields};
 
 /// Turns a denial into a response.
 ///
@@ -33,6 +33,14 @@ use super::{ProblemJson, RateLimitFields, fields};
 pub trait RenderDenial: Send + Sync + 'static {
     /// The response that says it. Must not block: it runs on the path of the request.
     fn render(&self, denial: &Denial) -> Response<Bytes>;
+
+    /// Whether it says equal denials alike, each time: with no time of day, no number of a request and
+    /// nothing counted. A layer then renders what many are denied once, and sends it again.
+    ///
+    /// False by default, and for closures.
+    fn is_always_the_same(&self) -> bool {
+        false
+    }
 }
 
 impl<F> RenderDenial for F
@@ -86,7 +94,31 @@ impl Renderer {
         fields: &RateLimitFields,
         body: &impl MakeBody<B>,
     ) -> Response<B> {
-        let mut response = self.0.render(&denial).map(|bytes| body.make_body(bytes));
+        let mut response = self.render(&denial);
+        fields.append_to(response.headers_mut());
+        deliver(response, denial, body)
+    }
+
+    /// The same, to be kept, if a denial without fields is always said in this way.
+    pub(crate) fn render_to_keep(&self, denial: &Denial) -> Option<Response<Bytes>> {
+        self.0.is_always_the_same().then(|| self.render(denial))
+    }
+
+    /// The response to a denial that was kept.
+    pub(crate) fn respond_again<B>(
+        &self,
+        kept: &KeptDenial,
+        body: &impl MakeBody<B>,
+    ) -> Response<B> {
+        let response = match &kept.response {
+            Some(response) => response.clone(),
+            None => self.render(&kept.denial),
+        };
+        deliver(response, kept.denial.clone(), body)
+    }
+
+    fn render(&self, denial: &Denial) -> Response<Bytes> {
+        let mut response = self.0.render(denial);
         let headers = response.headers_mut();
         headers
             .entry(CACHE_CONTROL)
@@ -96,10 +128,15 @@ impl Renderer {
                 .entry(RETRY_AFTER)
                 .or_insert_with(|| HeaderValue::from(fields::whole_seconds(wait)));
         }
-        fields.append_to(headers);
-        response.extensions_mut().insert(denial);
         response
     }
+}
+
+/// Gives a response the body of the service it comes from, and tells layers further out of the denial.
+fn deliver<B>(response: Response<Bytes>, denial: Denial, body: &impl MakeBody<B>) -> Response<B> {
+    let mut response = response.map(|bytes| body.make_body(bytes));
+    response.extensions_mut().insert(denial);
+    response
 }
 
 impl Default for Renderer {

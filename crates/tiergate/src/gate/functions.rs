@@ -2,7 +2,7 @@ use tiergate_core::decision::{
     self, Basis, Decision, Explanation, Requirement, Standing, Used, explain,
 };
 use tiergate_core::{FeatureId, FeatureValue, Limit, Subject};
-use tiergate_lookup::{Freshness, Known, LookupError, Resolution};
+use tiergate_lookup::LookupError;
 
 use super::asked::{Asked, FeatureNamed, TierNamed};
 use super::metering::{allowance, used_of};
@@ -112,7 +112,7 @@ impl TierGate {
                 "catalog",
                 format!("revision {}", inquiry.catalog.revision()),
             ),
-            ("lookup", describe(&inquiry.resolution)),
+            ("lookup", inquiry.learned.describe()),
         ]))
     }
 
@@ -156,10 +156,7 @@ impl TierGate {
         decision: Decision,
         requirement: &Requirement,
     ) -> Result<Weighed, CheckError> {
-        let failure = match &inquiry.resolution {
-            Resolution::Failed(error) => Some(error.clone()),
-            Resolution::Known(_) => None,
-        };
+        let failure = inquiry.learned.failure().cloned();
         match decision {
             Decision::Denied(denial) if self.needs_confirmation(&inquiry, &denial) => {
                 match self.confirm(&mut inquiry).await {
@@ -168,7 +165,7 @@ impl TierGate {
                 }
             }
             Decision::Denied(denial) => Ok((
-                Decision::Denied(with_retry(denial, &inquiry.resolution)),
+                Decision::Denied(with_retry(denial, &inquiry.learned)),
                 failure,
             )),
             allowed @ Decision::Allowed(_) => Ok((allowed, failure)),
@@ -218,9 +215,9 @@ impl TierGate {
 
     /// Where the subject stands, if that is known or policy settles it.
     pub(super) fn known<'a>(&self, inquiry: &'a Inquiry) -> Result<Standing<'a>, CheckError> {
-        match &inquiry.resolution {
-            Resolution::Failed(error) => Err(CheckError::Unavailable(error.clone())),
-            Resolution::Known(_) => {
+        match inquiry.learned.failure() {
+            Some(error) => Err(CheckError::Unavailable(error.clone())),
+            None => {
                 let standing = self.standing(inquiry);
                 debug_assert!(standing.basis() != Basis::Unavailable);
                 Ok(standing)
@@ -231,20 +228,3 @@ impl TierGate {
 
 /// A decision, and the failure that it had to do without an answer for.
 pub(super) type Weighed = (Decision, Option<LookupError>);
-
-fn describe(resolution: &Resolution) -> String {
-    match resolution {
-        Resolution::Known(snapshot) => {
-            let what = match snapshot.known {
-                Known::Found(_) => "found",
-                Known::Missing => "found none",
-            };
-            let freshness = match snapshot.freshness {
-                Freshness::Fresh => "fresh",
-                Freshness::Stale => "stale",
-            };
-            format!("{what}, {freshness}, {:.1?} old", snapshot.age)
-        }
-        Resolution::Failed(error) => format!("failed: {error}"),
-    }
-}

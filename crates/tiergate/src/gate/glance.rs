@@ -110,14 +110,40 @@ impl TierGate {
         let accept = |tier| {
             let allowed = self.inner.verdicts.get(question, tier);
             allowed.is_some_and(|allowed| allowed.has(self.inner.catalog.revision(), tier))
-                || self.find_out(tier, allowed, question)
+                || self.find_out_now(tier, allowed, question)
         };
         self.inner.lookup.glance(subject, accept).is_some()
     }
 
+    /// The same by `catalog`, of a subject of which nothing but the tier decides.
+    #[inline]
+    pub(crate) fn is_yes_by_tier(
+        &self,
+        catalog: &Catalog,
+        tier: TierWord,
+        question: Question,
+    ) -> bool {
+        let allowed = self.inner.verdicts.get(question, tier);
+        allowed.is_some_and(|allowed| allowed.has(catalog.revision(), tier))
+            || self.find_out(catalog, tier, allowed, question)
+    }
+
+    // Not inlined either, or what is found at a glance is not.
     #[cold]
-    fn find_out(&self, word: TierWord, allowed: Option<&Allowed>, question: Question) -> bool {
-        let catalog = self.inner.catalog.peek();
+    #[inline(never)]
+    fn find_out_now(&self, word: TierWord, allowed: Option<&Allowed>, question: Question) -> bool {
+        self.find_out(&self.inner.catalog.peek(), word, allowed, question)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_out(
+        &self,
+        catalog: &Catalog,
+        word: TierWord,
+        allowed: Option<&Allowed>,
+        question: Question,
+    ) -> bool {
         let tier = if word == TierWord::NONE {
             Some(catalog.default_tier())
         } else {

@@ -1,12 +1,12 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tiergate_core::decision::{Basis, Knowledge, Standing, UnavailableAccess};
+use tiergate_core::decision::{Basis, Grant, Knowledge, Standing, UnavailableAccess};
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Catalog, Denial, DenialKind, Subject};
-use tiergate_lookup::{Found, Known, LookupError, Resolution};
+use tiergate_lookup::{LookupError, Resolution, Sight};
 
-use super::TierGate;
+use super::{Learned, TierGate};
 
 /// How long a client is told to wait when billing is away and nobody said how long.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
@@ -17,11 +17,39 @@ const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
 pub struct Inquiry {
     pub(crate) subject: Subject,
     pub(crate) catalog: Arc<Catalog>,
-    pub(crate) resolution: Resolution,
+    pub(crate) learned: Learned,
     pub(crate) unavailable: UnavailableAccess,
-    /// The moment it is decided for. Where nobody was waited for it is the coarse one, some milliseconds
-    /// behind at most.
-    pub(crate) now: Timestamp,
+    /// The moment it is decided for, read when something hangs on it. Where nobody was waited for it is
+    /// the coarse one, some milliseconds behind at most.
+    now: OnceLock<Timestamp>,
+}
+
+impl Inquiry {
+    /// About what was seen in the cache. The clock is not read yet.
+    #[inline]
+    pub(crate) fn of_sight(
+        subject: Subject,
+        catalog: Arc<Catalog>,
+        sight: Sight,
+        unavailable: UnavailableAccess,
+    ) -> Self {
+        Self {
+            subject,
+            catalog,
+            learned: sight.into(),
+            unavailable,
+            now: OnceLock::new(),
+        }
+    }
+
+    /// What somebody is allowed whose tier alone decides.
+    pub(crate) fn grant_by_tier(&self) -> Grant {
+        let own = self
+            .learned
+            .tier()
+            .and_then(|key| self.catalog.tier_id(key));
+        Grant::known(own.unwrap_or_else(|| self.catalog.default_tier()))
+    }
 }
 
 impl TierGate {
@@ -31,23 +59,38 @@ impl TierGate {
         subject: Subject,
         unavailable: UnavailableAccess,
     ) -> Result<Inquiry, Subject> {
-        let Some(snapshot) = self.inner.lookup.get(&subject) else {
+        match self.inner.lookup.see(&subject) {
+            Some(sight) => Ok(Inquiry {
+                now: self.inner.clock.coarse_now().into(),
+                ..Inquiry::of_sight(subject, self.catalog(), sight, unavailable)
+            }),
+            None => self.inquire_unseen(subject, unavailable),
+        }
+    }
+
+    /// The same, where nothing was seen that is fresh and plain to use.
+    pub(crate) fn inquire_unseen(
+        &self,
+        subject: Subject,
+        unavailable: UnavailableAccess,
+    ) -> Result<Inquiry, Subject> {
+        let Some(snapshot) = self.inner.lookup.get_unseen(&subject) else {
             return Err(subject);
         };
         Ok(Inquiry {
             subject,
             catalog: self.catalog(),
-            resolution: Resolution::Known(snapshot),
+            learned: Learned::Resolved(Resolution::Known(snapshot)),
             unavailable,
-            now: self.inner.clock.coarse_now(),
+            now: self.inner.clock.coarse_now().into(),
         })
     }
 
-    /// Goes on with what an earlier layer found out about the same request.
+    /// Goes on, for a decision of this moment, with what was found out before about the same request.
     #[inline]
     pub(crate) fn inquire_on(&self, inquiry: &mut Inquiry, unavailable: UnavailableAccess) {
         inquiry.unavailable = unavailable;
-        inquiry.now = self.inner.clock.coarse_now();
+        inquiry.now = self.inner.clock.coarse_now().into();
     }
 
     /// Begins by asking the lookup.
@@ -60,37 +103,32 @@ impl TierGate {
         Inquiry {
             subject,
             catalog: self.catalog(),
-            resolution,
+            learned: Learned::Resolved(resolution),
             unavailable,
-            now: self.inner.clock.now(),
+            now: self.inner.clock.now().into(),
         }
     }
 
     /// Where the subject of an inquiry stands. Of a subscription that gives just its tier, no more is
     /// read than decides.
     pub(crate) fn standing<'a>(&self, inquiry: &'a Inquiry) -> Standing<'a> {
-        self.standing_by(inquiry, what_decides(&inquiry.resolution))
+        self.standing_by(inquiry, inquiry.learned.what_decides(&inquiry.subject))
     }
 
     /// The same, for telling all that is known of the subscription.
     pub(super) fn standing_in_full<'a>(&self, inquiry: &'a Inquiry) -> Standing<'a> {
-        self.standing_by(inquiry, knowledge(&inquiry.resolution))
+        self.standing_by(inquiry, inquiry.learned.knowledge(&inquiry.subject))
     }
 
     fn standing_by<'a>(&self, inquiry: &'a Inquiry, known: Knowledge<'a>) -> Standing<'a> {
         let mut policy = self.inner.policy;
         policy.unavailable = inquiry.unavailable;
-        let standing = Standing::of(
-            &inquiry.catalog,
-            &inquiry.subject,
-            known,
-            policy,
-            inquiry.now,
-        );
+        let now = inquiry.now.get_or_init(|| self.inner.clock.coarse_now());
+        let standing = Standing::of(&inquiry.catalog, &inquiry.subject, known, policy, *now);
         if standing.basis() == Basis::UnknownTier
-            && let Some(found) = found_in(&inquiry.resolution)
+            && let Some(tier) = inquiry.learned.tier()
         {
-            self.inner.observer.unknown_tier(found.tier());
+            self.inner.observer.unknown_tier(tier);
         }
         standing
     }
@@ -108,19 +146,21 @@ impl TierGate {
             | DenialKind::BillingUnavailable
             | DenialKind::IdempotencyKeyReused => false,
         };
-        rests_on_tier
-            && inquiry
-                .resolution
-                .snapshot()
-                .is_some_and(|snapshot| snapshot.age > self.inner.lookup.config().confirm_age())
+        rests_on_tier && self.is_to_be_confirmed(inquiry)
+    }
+
+    /// Whether an answer is too old to be denied by.
+    pub(crate) fn is_to_be_confirmed(&self, inquiry: &Inquiry) -> bool {
+        let most = self.inner.lookup.config().confirm_age();
+        inquiry.learned.age().is_some_and(|age| age > most)
     }
 
     /// Looks again before a denial. Tells why that failed, if it did.
     pub(crate) async fn confirm(&self, inquiry: &mut Inquiry) -> Result<(), LookupError> {
         match self.inner.lookup.confirm(&inquiry.subject).await {
             Resolution::Known(snapshot) => {
-                inquiry.resolution = Resolution::Known(snapshot);
-                inquiry.now = self.inner.clock.now();
+                inquiry.learned = Learned::Resolved(Resolution::Known(snapshot));
+                inquiry.now = self.inner.clock.now().into();
                 Ok(())
             }
             Resolution::Failed(error) => Err(error),
@@ -138,38 +178,14 @@ pub(crate) fn unconfirmed(denial: Denial, error: &LookupError) -> Denial {
 }
 
 /// Tells a client that is refused because billing is away when to come back.
-pub(crate) fn with_retry(denial: Denial, resolution: &Resolution) -> Denial {
+pub(crate) fn with_retry(denial: Denial, learned: &Learned) -> Denial {
     if denial.kind() != DenialKind::BillingUnavailable || denial.retry_after().is_some() {
         return denial;
     }
-    let wait = match resolution {
-        Resolution::Failed(error) => retry_after(error),
-        Resolution::Known(_) => RETRY_UNAVAILABLE,
-    };
+    let wait = learned.failure().map_or(RETRY_UNAVAILABLE, retry_after);
     denial.with_retry_after(wait)
 }
 
 fn retry_after(error: &LookupError) -> Duration {
     error.retry_after().unwrap_or(RETRY_UNAVAILABLE)
-}
-
-fn what_decides(resolution: &Resolution) -> Knowledge<'_> {
-    match found_in(resolution).and_then(Found::as_plain) {
-        Some(plain) => Knowledge::Plain(plain),
-        None => knowledge(resolution),
-    }
-}
-
-fn knowledge(resolution: &Resolution) -> Knowledge<'_> {
-    match resolution {
-        Resolution::Known(snapshot) => match &snapshot.known {
-            Known::Found(found) => Knowledge::Subscription(found),
-            Known::Missing => Knowledge::NoSubscription,
-        },
-        Resolution::Failed(_) => Knowledge::Unavailable,
-    }
-}
-
-fn found_in(resolution: &Resolution) -> Option<&Found> {
-    resolution.snapshot()?.known.subscription()
 }

@@ -10,6 +10,7 @@ mod functions;
 mod glance;
 mod handles;
 mod inquiry;
+mod learned;
 mod live;
 mod metering;
 mod names;
@@ -35,7 +36,9 @@ pub use thresholds::{InvalidThresholdError, Thresholds};
 pub use units::UsageReport;
 
 pub(crate) use inquiry::{Inquiry, unconfirmed, with_retry};
+pub(crate) use learned::Learned;
 pub(crate) use metering::{Asking, Count, CountError, Counting};
+pub(crate) use now::Question;
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,14 +3,14 @@
 use std::pin::Pin;
 
 use tiergate_core::catalog::ForeignIdError;
-use tiergate_core::decision::{Decision, Requirement, decide_feature, decide_min_tier};
-use tiergate_core::{DenialKind, FeatureId, Subject, TierId};
+use tiergate_core::decision::{Decision, Requirement, Standing, decide_feature, decide_min_tier};
+use tiergate_core::{Catalog, DenialKind, FeatureId, Subject, TierId};
 
 use super::{CheckError, Inquiry, TierGate};
 
 /// What the subscription alone answers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Question {
+pub(crate) enum Question {
     Feature(FeatureId),
     MinTier(TierId),
 }
@@ -37,12 +37,21 @@ impl TierGate {
             Err(subject) => {
                 return Err(Box::pin(async move {
                     let inquiry = self.inquire(subject, unavailable).await;
-                    let decision = question.decide(self, &inquiry)?;
+                    let standing = self.standing(&inquiry);
+                    let decision = question.decide(&inquiry.catalog, &standing)?;
                     self.answer(inquiry, decision, question).await
                 }));
             }
         };
-        match question.decide(self, &inquiry) {
+        let decision = {
+            let (catalog, standing) = (&inquiry.catalog, self.standing(&inquiry));
+            // A plain 'no' needs none of the reasons that a denial tells, which cost more than all else.
+            if question.lacks(catalog, &standing) && !self.is_to_be_confirmed(&inquiry) {
+                return Ok(Ok(false));
+            }
+            question.decide(catalog, &standing)
+        };
+        match decision {
             Ok(Decision::Allowed(_)) => Ok(Ok(true)),
             Ok(Decision::Denied(denial)) if self.needs_confirmation(&inquiry, &denial) => {
                 let denied = Decision::Denied(denial);
@@ -69,12 +78,24 @@ impl TierGate {
 }
 
 impl Question {
-    fn decide(self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, ForeignIdError> {
-        let (catalog, standing) = (&inquiry.catalog, gate.standing(inquiry));
+    fn decide(
+        self,
+        catalog: &Catalog,
+        standing: &Standing<'_>,
+    ) -> Result<Decision, ForeignIdError> {
         match self {
-            Self::Feature(feature) => decide_feature(catalog, &standing, feature),
-            Self::MinTier(minimum) => decide_min_tier(catalog, &standing, minimum),
+            Self::Feature(feature) => decide_feature(catalog, standing, feature),
+            Self::MinTier(minimum) => decide_min_tier(catalog, standing, minimum),
         }
+    }
+
+    /// Whether a subject of which the cache knows is denied. False says nothing.
+    fn lacks(self, catalog: &Catalog, standing: &Standing<'_>) -> bool {
+        let has = match self {
+            Self::Feature(feature) => standing.is_granted(catalog, feature),
+            Self::MinTier(minimum) => catalog.satisfies(standing.tier(), minimum),
+        };
+        has == Ok(false)
     }
 }
 

@@ -2,11 +2,12 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use tiergate_core::Denial;
 use tiergate_core::decision::{Assurance, Grant};
 use tiergate_usage::StoreError;
 
 use super::{Inquiry, ThresholdReached};
-use crate::layer::rule::{Refused, Rule};
+use crate::layer::rule::Rule;
 
 /// Tells what the gate does: as `tracing` events, as metrics, and as plain numbers. The names are
 /// in the documentation of the crate's `observability` module and are part of its interface.
@@ -84,9 +85,15 @@ impl Observer {
         allowed_metric(rule.kind(), grant.assurance);
     }
 
-    pub(crate) fn refused<R: Rule>(&self, rule: &R, inquiry: Option<&Inquiry>, refused: &Refused) {
+    /// The same, where it is known without looking.
+    #[inline]
+    pub(crate) fn allowed_as_known<R: Rule>(&self, rule: &R) {
+        allowed_metric(rule.kind(), Assurance::Known);
+    }
+
+    pub(crate) fn refused<R: Rule>(&self, rule: &R, inquiry: Option<&Inquiry>, denial: &Denial) {
         self.denied.fetch_add(1, Ordering::Relaxed);
-        let code = refused.denial.kind().code();
+        let code = denial.kind().code();
         tracing::debug!(
             target: "tiergate",
             event = "request.denied",

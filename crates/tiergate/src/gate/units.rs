@@ -4,7 +4,6 @@ use std::sync::Arc;
 use tiergate_core::decision::Allowance;
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Subject};
-use tiergate_lookup::Resolution;
 use tiergate_usage::{CounterKey, CounterState, CounterWindow};
 
 use super::metering::{Asking, CountError, allowance, counter_key, resets_at};
@@ -175,8 +174,8 @@ impl TierGate {
 
     /// A denial for want of knowledge is no answer to plain code.
     fn denied(&self, denial: Denial, inquiry: &Inquiry) -> ReserveError {
-        match &inquiry.resolution {
-            Resolution::Failed(error) if denial.kind() == DenialKind::BillingUnavailable => {
+        match inquiry.learned.failure() {
+            Some(error) if denial.kind() == DenialKind::BillingUnavailable => {
                 CheckError::Unavailable(error.clone()).into()
             }
             _ => denial.into(),

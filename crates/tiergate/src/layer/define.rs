@@ -129,7 +129,7 @@ macro_rules! define_layer {
                         ResponseFuture::answering(self.inner.call(request), pass)
                     }
                     Attempt::Refused(refused) => {
-                        ResponseFuture::answered(self.guard.respond(*refused, &self.body.0))
+                        ResponseFuture::answered(self.guard.respond(refused, &self.body.0))
                     }
                     Attempt::Later(decision) => {
                         // The service that was found ready goes along with the request; the clone

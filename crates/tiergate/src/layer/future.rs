@@ -6,7 +6,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::guard::{Deliberation, Guard};
+use super::guard::{Deliberation, Guard, Refusal};
 use super::rule::{Pass, Rule, Settled};
 use crate::denial::MakeBody;
 
@@ -116,50 +116,89 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        loop {
-            let next = match state.as_mut().project() {
-                StateProjection::Answering { future, pass } => {
-                    let result = ready!(future.poll(cx));
-                    let pass = pass.take();
-                    // The service is done with the request: let go of what it still holds of it.
-                    state.set(State::Done);
-                    let mut response = match result {
-                        Ok(response) => response,
-                        Err(error) => return Poll::Ready(Err(error)),
-                    };
-                    let status = response.status();
-                    let settled = pass.and_then(|pass| pass.settle(status, response.headers_mut()));
-                    match settled {
-                        None => return Poll::Ready(Ok(response)),
-                        Some(settled) => State::Settling {
-                            settled,
-                            response: Some(response),
-                        },
-                    }
-                }
-                StateProjection::Settling { settled, response } => {
-                    ready!(settled.as_mut().poll(cx));
-                    State::Answered {
-                        response: response.take(),
-                    }
-                }
-                StateProjection::Answered { response } => match response.take() {
-                    Some(response) => return Poll::Ready(Ok(response)),
-                    None => return Poll::Pending,
-                },
-                StateProjection::Deciding { decision, waiting } => {
-                    let deliberated = ready!(decision.as_mut().poll(cx));
-                    match waiting.take() {
-                        Some(waiting) => waiting.go_on(deliberated),
-                        None => State::Done,
-                    }
-                }
-                // Polled again after it was ready: stay quiet rather than bring the server down.
-                StateProjection::Done => return Poll::Pending,
-            };
-            state.set(next);
+        match state.as_mut().project() {
+            StateProjection::Answering { .. } => poll_answering(state, cx),
+            _ => poll_otherwise(state, cx),
         }
     }
+}
+
+/// Polls the service behind.
+#[inline]
+fn poll_answering<S, B, ResBody, R, M>(
+    mut state: Pin<&mut State<S, B, R, M>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<ResBody>, S::Error>>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    R: Rule,
+    M: MakeBody<ResBody>,
+{
+    let StateProjection::Answering { future, pass } = state.as_mut().project() else {
+        return Poll::Pending;
+    };
+    // The answer is large. Whatever comes of it, it stays in one place, which is that of the result.
+    let mut polled = future.poll(cx);
+    if let Poll::Ready(result) = &mut polled {
+        let pass = pass.take();
+        // The service is done with the request: let go of what it still holds of it.
+        state.set(State::Done);
+        if let Some(settled) = settle(pass, result)
+            && let Poll::Ready(Ok(response)) = std::mem::replace(&mut polled, Poll::Pending)
+        {
+            state.set(State::Settling {
+                settled,
+                response: Some(response),
+            });
+            polled = poll_otherwise(state, cx);
+        }
+    }
+    polled
+}
+
+/// Waits for whom the request or its answer waits for.
+#[inline(never)]
+fn poll_otherwise<S, B, ResBody, R, M>(
+    mut state: Pin<&mut State<S, B, R, M>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<ResBody>, S::Error>>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    R: Rule,
+    M: MakeBody<ResBody>,
+{
+    loop {
+        let next = match state.as_mut().project() {
+            StateProjection::Answering { .. } => return poll_answering(state, cx),
+            StateProjection::Settling { settled, response } => {
+                ready!(settled.as_mut().poll(cx));
+                State::Answered {
+                    response: response.take(),
+                }
+            }
+            StateProjection::Answered { response } => match response.take() {
+                Some(response) => return Poll::Ready(Ok(response)),
+                None => return Poll::Pending,
+            },
+            StateProjection::Deciding { decision, waiting } => {
+                let deliberated = ready!(decision.as_mut().poll(cx));
+                match waiting.take() {
+                    Some(waiting) => waiting.go_on(deliberated),
+                    None => State::Done,
+                }
+            }
+            // Polled again after it was ready: stay quiet rather than bring the server down.
+            StateProjection::Done => return Poll::Pending,
+        };
+        state.set(next);
+    }
+}
+
+/// Settles what was taken for a request whose service answered with `result`. What failed is given back.
+fn settle<P: Pass, B, E>(pass: Option<P>, result: &mut Result<Response<B>, E>) -> Option<Settled> {
+    let response = result.as_mut().ok()?;
+    let status = response.status();
+    pass?.settle(status, response.headers_mut())
 }
 
 impl<S, B, R, M> Waiting<S, B, R, M> {
@@ -181,7 +220,7 @@ impl<S, B, R, M> Waiting<S, B, R, M> {
                 pass: Some(pass),
             },
             Err(refused) => State::Answered {
-                response: Some(guard.respond(*refused, &body)),
+                response: Some(guard.respond(Refusal::Own(refused), &body)),
             },
         }
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use http::{Extensions, Request, Response};
 use tiergate_core::decision::UnavailableAccess;
-use tiergate_core::{Denial, Subject};
+use tiergate_core::{Denial, DenialKind, Subject};
 
+use super::glimpse::Glimpse;
 use super::rule::{Allowed, Pass, Refused, Rule, Step, Verdict};
-use crate::denial::{MakeBody, Renderer};
+use crate::denial::{KeptDenial, KeptDenials, Kind, MakeBody, Renderer};
 use crate::gate::{Inquiry, TierGate, unconfirmed, with_retry};
 use crate::request::{Access, RequestHead, SubjectSource, Tally};
 
@@ -26,6 +27,7 @@ pub struct Settings<R> {
     pub(crate) subject: Option<SubjectSource>,
     pub(crate) renderer: Option<Renderer>,
     pub(crate) unavailable: Option<UnavailableAccess>,
+    kept: KeptDenials,
 }
 
 impl<R> Clone for Guard<R> {
@@ -47,9 +49,17 @@ impl<R> Deref for Guard<R> {
 /// What became of a request at once.
 pub(crate) enum Attempt<R: Rule> {
     Allowed(R::Pass),
-    Refused(Box<Refused>),
+    Refused(Refusal),
     /// Somebody has to be asked first. The request waits.
     Later(Deliberation<R::Pass>),
+}
+
+/// How a request is refused.
+pub(crate) enum Refusal {
+    /// As was found out for it.
+    Own(Box<Refused>),
+    /// As others of its kind were.
+    Kept(Arc<KeptDenial>),
 }
 
 /// A decision under way.
@@ -72,42 +82,85 @@ impl<R: Rule> Guard<R> {
                 subject: None,
                 renderer: None,
                 unavailable: None,
+                kept: KeptDenials::default(),
             }),
         }
     }
 
     /// The settings, for changing them. Who has cloned the guard before keeps them as they were.
     pub(crate) fn settings_mut(&mut self) -> &mut Settings<R> {
-        Arc::make_mut(&mut self.settings)
+        let settings = Arc::make_mut(&mut self.settings);
+        // They may be said in another way now.
+        settings.kept = KeptDenials::default();
+        settings
+    }
+
+    pub(super) fn subject_source(&self) -> &SubjectSource {
+        self.subject.as_ref().unwrap_or(self.gate.subject_source())
+    }
+
+    pub(super) fn unavailable(&self) -> UnavailableAccess {
+        self.unavailable.unwrap_or(self.gate.policy().unavailable)
     }
 
     /// Decides with what is at hand, without waiting and, for an allowed request whose principal has
     /// room for the result, without memory.
     pub(crate) fn attempt<B>(&self, request: &mut Request<B>) -> Attempt<R> {
+        let seen = match R::glimpse(self, request.extensions_mut()) {
+            Glimpse::Allowed(pass) => return Attempt::Allowed(pass),
+            otherwise => otherwise,
+        };
+        self.attempt_beyond(seen, request)
+    }
+
+    /// The same, of a request that the tier alone does not let through.
+    // Apart, so that what nearly every request goes through has none of it to carry along.
+    #[inline(never)]
+    fn attempt_beyond<B>(&self, seen: Glimpse<R::Pass>, request: &mut Request<B>) -> Attempt<R> {
         let head = RequestHead::of(request);
-        let source = self.subject.as_ref().unwrap_or(self.gate.subject_source());
-        let subject = match source.extract(&head) {
+        let subject = match self.subject_source().extract(&head) {
             Ok(subject) => subject,
             Err(error) => {
-                let refused = Box::from(Denial::unauthorized(error.message()));
-                self.gate.observer().refused(&self.rule, None, &refused);
-                return Attempt::Refused(refused);
+                let denial = Denial::unauthorized(error.message());
+                self.gate.observer().refused(&self.rule, None, &denial);
+                return Attempt::Refused(Refusal::Own(denial.into()));
             }
         };
         let earlier = Access::of(request.extensions())
             .filter(|access| access.serves(self.gate.id(), &subject));
         let asked = self.rule.ask(&head, earlier);
-        let unavailable = self.unavailable.unwrap_or(self.gate.policy().unavailable);
+        let unavailable = self.unavailable();
         if earlier.is_some() {
             return self.attempt_on(request.extensions_mut(), asked, subject, unavailable);
         }
-        let inquiry = match self.gate.inquire_now(subject, unavailable) {
+        let (sight, has_looked) = match seen {
+            Glimpse::Seen(sight) => (Some(sight), true),
+            Glimpse::Unseen => (None, true),
+            Glimpse::NotLooked | Glimpse::Allowed(_) => (self.gate.lookup().see(&subject), false),
+        };
+        let inquired = match sight {
+            Some(sight) => {
+                let catalog = self.gate.catalog();
+                Ok(Inquiry::of_sight(subject, catalog, sight, unavailable))
+            }
+            None => self.gate.inquire_unseen(subject, unavailable),
+        };
+        let mut inquiry = match inquired {
             Ok(inquiry) => inquiry,
             Err(subject) => {
                 let begin = Begin::Asking(subject, unavailable);
                 return Attempt::Later(self.deliberate(begin, asked));
             }
         };
+        let tier = inquiry.learned.tier_alone().filter(|_| !has_looked);
+        if let Some(pass) = self.allow_by_tier(&inquiry.catalog, tier) {
+            Access::by_tier(self.gate.id(), inquiry).store(request.extensions_mut());
+            return Attempt::Allowed(pass);
+        }
+        if let Some(kept) = self.deny_again(&inquiry) {
+            return Attempt::Refused(Refusal::Kept(kept));
+        }
+        self.gate.inquire_on(&mut inquiry, unavailable);
         let Some(verdict) = self.judge_now(&inquiry, &asked) else {
             let begin = Begin::With(inquiry, Tally::default());
             return Attempt::Later(self.deliberate(begin, asked));
@@ -119,7 +172,7 @@ impl<R: Rule> Guard<R> {
         };
         match self.finish(deliberated, request) {
             Ok(pass) => Attempt::Allowed(pass),
-            Err(refused) => Attempt::Refused(refused),
+            Err(refused) => Attempt::Refused(Refusal::Own(refused)),
         }
     }
 
@@ -136,6 +189,9 @@ impl<R: Rule> Guard<R> {
             return Attempt::Later(self.deliberate(begin, asked));
         };
         let inquiry = access.inquiry_mut();
+        if let Some(pass) = self.allow_by_tier(&inquiry.catalog, inquiry.learned.tier_alone()) {
+            return Attempt::Allowed(pass);
+        }
         self.gate.inquire_on(inquiry, unavailable);
         match self.judge_now(inquiry, &asked) {
             Some(Ok(Allowed { grant, pass })) => {
@@ -144,7 +200,7 @@ impl<R: Rule> Guard<R> {
                 pass.enter(access);
                 Attempt::Allowed(pass)
             }
-            Some(Err(refused)) => Attempt::Refused(self.refuse(inquiry, refused)),
+            Some(Err(refused)) => Attempt::Refused(Refusal::Own(self.refuse(inquiry, refused))),
             None => {
                 let begin = match Access::take(extensions) {
                     Some(access) => {
@@ -164,10 +220,56 @@ impl<R: Rule> Guard<R> {
             Step::Done(Err(refused)) if self.gate.needs_confirmation(inquiry, &refused.denial) => {
                 None
             }
-            Step::Done(verdict) => Some(verdict),
+            Step::Done(verdict) => {
+                if let Err(refused) = &verdict {
+                    self.keep(inquiry, &refused.denial);
+                }
+                Some(verdict)
+            }
             // The question is put again by who can wait for the answer.
             Step::Ask(..) => None,
         }
+    }
+
+    /// Refuses a request as others of its kind were, if one was.
+    fn deny_again(&self, inquiry: &Inquiry) -> Option<Arc<KeptDenial>> {
+        let kind = self.kind_of(inquiry)?;
+        let kept = self.kept.get(&inquiry.catalog, kind)?;
+        // What is kept is the denial, not how sure it is of this subject.
+        if self.gate.needs_confirmation(inquiry, &kept.denial) {
+            return None;
+        }
+        let observer = self.gate.observer();
+        observer.refused(&self.rule, Some(inquiry), &kept.denial);
+        Some(kept)
+    }
+
+    /// Keeps a denial for others of its kind.
+    fn keep(&self, inquiry: &Inquiry, denial: &Denial) {
+        let (DenialKind::FeatureNotAvailable | DenialKind::TierRequired) = denial.kind() else {
+            return;
+        };
+        let Some(kind) = self.kind_of(inquiry) else {
+            return;
+        };
+        let own = inquiry.learned.tier();
+        // Each decision about a tier that the catalog does not name is told of, and there may be any
+        // number of them.
+        if own.is_some_and(|key| inquiry.catalog.tier_id(key).is_none()) {
+            return;
+        }
+        let response = self.renderer().render_to_keep(denial);
+        let denial = denial.clone();
+        let kept = KeptDenial { denial, response };
+        self.kept.keep(&inquiry.catalog, kind, kept);
+    }
+
+    fn kind_of(&self, inquiry: &Inquiry) -> Option<Kind> {
+        let tier = inquiry
+            .learned
+            .tier_alone()
+            .filter(|_| R::DENIES_A_TIER_ALIKE)?;
+        Some((tier, inquiry.subject.kind()))
     }
 
     /// Leaves on the request what was found out, for the layers and the handler behind this one.
@@ -193,23 +295,26 @@ impl<R: Rule> Guard<R> {
     }
 
     fn refuse(&self, inquiry: &Inquiry, mut refused: Box<Refused>) -> Box<Refused> {
-        refused.denial = with_retry(refused.denial, &inquiry.resolution);
+        refused.denial = with_retry(refused.denial, &inquiry.learned);
         self.gate
             .observer()
-            .refused(&self.rule, Some(inquiry), &refused);
+            .refused(&self.rule, Some(inquiry), &refused.denial);
         refused
     }
 
     /// The response of a refused request.
-    pub(crate) fn respond<B>(
-        &self,
-        Refused { denial, fields }: Refused,
-        body: &impl MakeBody<B>,
-    ) -> Response<B> {
-        self.renderer
-            .as_ref()
-            .unwrap_or(self.gate.renderer())
-            .respond(denial, &fields, body)
+    pub(crate) fn respond<B>(&self, refusal: Refusal, body: &impl MakeBody<B>) -> Response<B> {
+        match refusal {
+            Refusal::Own(refused) => {
+                let Refused { denial, fields } = *refused;
+                self.renderer().respond(denial, &fields, body)
+            }
+            Refusal::Kept(kept) => self.renderer().respond_again(&kept, body),
+        }
+    }
+
+    fn renderer(&self) -> &Renderer {
+        self.renderer.as_ref().unwrap_or(self.gate.renderer())
     }
 
     fn deliberate(&self, begin: Begin, asked: R::Asked) -> Deliberation<R::Pass> {

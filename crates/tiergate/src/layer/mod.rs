@@ -39,6 +39,7 @@ mod at_once;
 mod check_usage_limit;
 mod define;
 mod future;
+mod glimpse;
 mod guard;
 mod require_feature;
 mod require_min_tier;

@@ -1,12 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tiergate_core::FeatureId;
 use tiergate_core::decision::{Decision, RequirementError, decide_feature, decide_level};
+use tiergate_core::{Catalog, FeatureId};
+use tiergate_lookup::TierWord;
 
 use super::at_once::DecidedAtOnce;
 use super::define::define_layer;
-use crate::gate::{Inquiry, TierGate};
+use crate::gate::{Inquiry, Question, TierGate};
 
 define_layer! {
     /// Lets requests through whose subject has a feature.
@@ -79,6 +80,12 @@ pub struct FeatureRule {
 
 impl DecidedAtOnce for FeatureRule {
     const KIND: &'static str = "feature";
+
+    #[inline]
+    fn is_met_by(&self, gate: &TierGate, catalog: &Catalog, tier: TierWord) -> bool {
+        self.at_least.is_none()
+            && gate.is_yes_by_tier(catalog, tier, Question::Feature(self.feature))
+    }
 
     fn decide(&self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, RequirementError> {
         let standing = gate.standing(inquiry);

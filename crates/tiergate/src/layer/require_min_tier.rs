@@ -1,12 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tiergate_core::TierId;
 use tiergate_core::decision::{Decision, RequirementError, decide_min_tier};
+use tiergate_core::{Catalog, TierId};
+use tiergate_lookup::TierWord;
 
 use super::at_once::DecidedAtOnce;
 use super::define::define_layer;
-use crate::gate::{CheckError, Inquiry, TierGate};
+use crate::gate::{CheckError, Inquiry, Question, TierGate};
 
 define_layer! {
     /// Lets requests through whose subject is on a tier, or on one that includes it.
@@ -60,6 +61,11 @@ pub struct MinTierRule {
 
 impl DecidedAtOnce for MinTierRule {
     const KIND: &'static str = "min_tier";
+
+    #[inline]
+    fn is_met_by(&self, gate: &TierGate, catalog: &Catalog, tier: TierWord) -> bool {
+        gate.is_yes_by_tier(catalog, tier, Question::MinTier(self.minimum))
+    }
 
     fn decide(&self, gate: &TierGate, inquiry: &Inquiry) -> Result<Decision, RequirementError> {
         let standing = gate.standing(inquiry);

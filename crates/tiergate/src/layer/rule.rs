@@ -1,11 +1,13 @@
 use std::fmt;
 use std::pin::Pin;
 
-use http::{HeaderMap, StatusCode};
-use tiergate_core::Denial;
+use http::{Extensions, HeaderMap, StatusCode};
 use tiergate_core::decision::Grant;
+use tiergate_core::{Catalog, Denial};
+use tiergate_lookup::TierWord;
 use tiergate_usage::{Admission, Admitting, StoreError};
 
+use super::glimpse::Glimpse;
 use super::guard::Guard;
 use crate::denial::RateLimitFields;
 use crate::gate::Inquiry;
@@ -20,8 +22,25 @@ pub trait Rule: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// What an allowed request holds until it is answered.
     type Pass: Pass;
 
+    /// Whether those whose tier alone decides are denied alike, each time.
+    const DENIES_A_TIER_ALIKE: bool = false;
+
     /// Reads what the request asks for, beyond what layers before have seen to.
     fn ask(&self, head: &RequestHead<'_>, access: Option<&Access>) -> Self::Asked;
+
+    /// Lets a request through that the tier of its principal alone allows, before anything else is done.
+    fn glimpse(_guard: &Guard<Self>, _extensions: &mut Extensions) -> Glimpse<Self::Pass> {
+        Glimpse::NotLooked
+    }
+
+    /// Lets a request through whose subject is allowed by its tier alone. `None` says nothing.
+    fn allow_by_tier(
+        _guard: &Guard<Self>,
+        _catalog: &Catalog,
+        _tier: TierWord,
+    ) -> Option<Self::Pass> {
+        None
+    }
 
     /// Decides, or finds that a store of usage must be asked and does not answer at once. Nothing has
     /// begun then, so it may as well be asked anew.

@@ -24,7 +24,7 @@ use crate::gate::{GateId, Inquiry};
 #[derive(Clone, Debug)]
 pub struct Access {
     inquiry: Inquiry,
-    grant: Grant,
+    granted: Granted,
     tally: Tally,
     gate: GateId,
     provenance: Provenance,
@@ -36,6 +36,14 @@ pub(crate) struct Tally {
     metered: SmallVec<[Metered; 1]>,
     /// There when a limit let the request pass uncounted.
     uncounted: Option<Ticket>,
+}
+
+/// What a request was allowed as.
+#[derive(Clone, Copy, Debug)]
+enum Granted {
+    /// As what its subject's tier gives, which is told when somebody asks.
+    ByTier,
+    As(Grant),
 }
 
 /// Whether it was found out about the request that it is on.
@@ -75,11 +83,29 @@ impl Access {
     pub(crate) fn new(gate: GateId, inquiry: Inquiry, grant: Grant, tally: Tally) -> Self {
         Self {
             inquiry,
-            grant,
+            granted: Granted::As(grant),
             tally,
             gate,
             provenance: Provenance::ThisRequest,
         }
+    }
+
+    /// What the tier alone allowed.
+    #[inline]
+    pub(crate) fn by_tier(gate: GateId, inquiry: Inquiry) -> Self {
+        Self {
+            inquiry,
+            granted: Granted::ByTier,
+            tally: Tally::default(),
+            gate,
+            provenance: Provenance::ThisRequest,
+        }
+    }
+
+    /// What a later layer decides by.
+    #[inline]
+    pub(crate) fn inquiry(&self) -> &Inquiry {
+        &self.inquiry
     }
 
     /// What a later layer goes on from where it lies.
@@ -93,10 +119,14 @@ impl Access {
         (self.inquiry, self.tally)
     }
 
-    /// A later layer has allowed the request too.
+    /// A later layer has allowed the request too. What one of them did not know stays unknown.
     #[inline]
     pub(crate) fn allow(&mut self, grant: Grant) {
-        self.grant = grant;
+        let mut grant = grant;
+        if self.is_degraded() {
+            grant.assurance = Assurance::Degraded;
+        }
+        self.granted = Granted::As(grant);
     }
 
     /// The same, for reading only: no layer builds on it.
@@ -136,12 +166,7 @@ impl Access {
     /// The subscription; none if there is none, or if it is not known.
     #[must_use]
     pub fn subscription(&self) -> Option<&Subscription> {
-        self.inquiry
-            .resolution
-            .snapshot()?
-            .known
-            .subscription()
-            .map(|subscription| &**subscription)
+        self.inquiry.learned.subscription(&self.inquiry.subject)
     }
 
     /// The key of the effective tier.
@@ -149,21 +174,27 @@ impl Access {
     pub fn tier(&self) -> &str {
         self.inquiry
             .catalog
-            .tier(self.grant.tier)
+            .tier(self.grant().tier)
             .map_or("", |tier| &tier.key)
     }
 
     /// What the request was allowed as.
     #[must_use]
     pub fn grant(&self) -> Grant {
-        self.grant
+        match self.granted {
+            Granted::ByTier => self.inquiry.grant_by_tier(),
+            Granted::As(grant) => grant,
+        }
     }
 
     /// Whether it was allowed without knowing all that decides, because billing or the store of usage
     /// is away and policy lets it pass.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        self.grant.assurance == Assurance::Degraded
+        match self.granted {
+            Granted::ByTier => false,
+            Granted::As(grant) => grant.assurance == Assurance::Degraded,
+        }
     }
 
     /// The catalog it was decided by.

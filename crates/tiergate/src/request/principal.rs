@@ -81,6 +81,12 @@ impl Principal {
             .cloned()
     }
 
+    /// The principal itself, and the room for what the layers find out.
+    #[inline]
+    pub(crate) fn subject_and_room(&mut self) -> (&Subject, &mut Option<Access>) {
+        (&self.subject, &mut self.access)
+    }
+
     /// The principal alone, without what the layers found out about the request it came with.
     #[cfg(feature = "axum")]
     pub(crate) fn without_access(&self) -> Self {

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -171,22 +172,42 @@ impl ExtractSubject for FromTrustedHeader {
 
 /// The way the subject is found, shared by clones of a layer.
 #[derive(Clone)]
-pub(crate) struct SubjectSource(Arc<dyn ExtractSubject>);
+pub(crate) enum SubjectSource {
+    /// By a [`FromExtensions`] that lets no header choose: where there is a principal, it is the subject.
+    Principal,
+    /// By anything else.
+    Custom(Arc<dyn ExtractSubject>),
+}
 
 impl SubjectSource {
     pub(crate) fn new(extract: impl ExtractSubject) -> Self {
-        Self(Arc::new(extract))
+        let any: &dyn Any = &extract;
+        match any.downcast_ref::<FromExtensions>() {
+            Some(FromExtensions {
+                organization_header: None,
+            }) => Self::Principal,
+            _ => Self::Custom(Arc::new(extract)),
+        }
+    }
+
+    /// Whether the subject of a request that has a principal is that principal.
+    #[inline]
+    pub(crate) fn is_principal(&self) -> bool {
+        matches!(self, Self::Principal)
     }
 
     pub(crate) fn extract(&self, head: &RequestHead<'_>) -> Result<Subject, SubjectError> {
-        // A closure of the service may hand over anything.
-        self.0.extract(head).and_then(valid)
+        match self {
+            Self::Principal => FromExtensions::new().extract(head),
+            // A closure of the service may hand over anything.
+            Self::Custom(extract) => extract.extract(head).and_then(valid),
+        }
     }
 }
 
 impl Default for SubjectSource {
     fn default() -> Self {
-        Self::new(FromExtensions::new())
+        Self::Principal
     }
 }
 

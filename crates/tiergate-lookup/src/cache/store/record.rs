@@ -11,7 +11,7 @@ use crate::cache::era::Era;
 use crate::cache::glance::{TierWord, as_nanos};
 use crate::cache::words::TierWords;
 use crate::found::{Found, Terms, as_number, as_timestamp};
-use crate::{Freshness, Known, Snapshot};
+use crate::{Known, Sight};
 
 /// The numbers of a record: the era, four moments, and the terms.
 pub(super) const NUMBERS: usize = 5 + Terms::NUMBERS;
@@ -244,8 +244,9 @@ impl Record {
 /// What a record says by itself that is fresh, but for its terms.
 pub(crate) struct Fresh {
     /// None where there is no subscription.
-    tier: Option<&'static str>,
-    age: Duration,
+    tier: Option<(TierWord, &'static str)>,
+    /// In nanoseconds.
+    age: u64,
 }
 
 impl Fresh {
@@ -278,24 +279,19 @@ impl Fresh {
         }
         let tier = match label.what() {
             Label::MISSING => None,
-            Label::TERMS => Some(words.key(label.tier())?),
+            Label::TERMS => Some((label.tier(), words.key(label.tier())?)),
             _ => return None,
         };
-        let age = Duration::from_nanos(now.saturating_sub(load(answered_at)));
+        let age = now.saturating_sub(load(answered_at));
         Some(Self { tier, age })
     }
 
-    /// The same, about `subject`, with its terms.
+    /// The same, with its terms.
     #[inline]
-    pub(crate) fn into_snapshot(self, subject: &Subject, terms: Terms) -> Snapshot {
-        let known = match self.tier {
-            None => Known::Missing,
-            Some(tier) => Known::Found(Found::packed(subject.clone(), tier, terms)),
-        };
-        Snapshot {
-            known,
-            age: self.age,
-            freshness: Freshness::Fresh,
+    pub(crate) fn into_sight(self, terms: Terms) -> Sight {
+        match self.tier {
+            None => Sight::missing(self.age),
+            Some((word, tier)) => Sight::packed(word, tier, terms, self.age),
         }
     }
 }

@@ -81,7 +81,7 @@ proptest! {
         let mut terms = Terms::NOTHING;
         let at_once = store
             .fresh(&subject, (current.load(), as_nanos(now)), &mut terms)
-            .map(|fresh| fresh.into_snapshot(&subject, terms));
+            .map(|fresh| fresh.into_sight(terms).into_snapshot(&subject));
         let entry = store.get(&subject).unwrap();
         let said = entry.into_snapshot(current.load(), now, || clock.now());
         if at_once.is_some() {

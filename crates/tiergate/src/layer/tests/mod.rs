@@ -10,6 +10,7 @@ mod costs;
 mod denials;
 mod fields;
 mod idempotency;
+mod kept;
 mod outages;
 mod readiness;
 mod renderers;

@@ -3,7 +3,9 @@ use http::{Request, Response, StatusCode};
 use super::support::{Body, FLOWS, SMS, app, by, ok_app, send, used, with};
 use crate::gate::Reloaded;
 use crate::testing::TestGate;
-use crate::{Access, Catalog, Principal, Subject};
+use crate::{
+    Access, Catalog, Limit, Principal, Subject, Subscription, SubscriptionStatus, TierGate,
+};
 
 #[tokio::test]
 async fn three_layers_make_one_lookup_and_tell_the_handler_all() {
@@ -162,4 +164,156 @@ async fn a_layer_of_another_gate_looks_for_itself() {
     let reply = send(&ok_app(&layers), by("ada")).await;
     assert_eq!(reply.code(), "FEATURE_NOT_AVAILABLE");
     assert_eq!(inner.lookup().calls(), 1);
+}
+
+/// Does something to the gate while a request is on its way from one layer to the next.
+fn meanwhile(
+    gate: TierGate,
+    change: fn(&TierGate),
+) -> tower::util::MapRequestLayer<impl Fn(Request<Body>) -> Request<Body> + Clone> {
+    tower::util::MapRequestLayer::new(move |request: Request<Body>| {
+        change(&gate);
+        request
+    })
+}
+
+/// What happens to what is cached of `ada`, who was on `pro`, while a request of theirs is under way.
+fn changes() -> [fn(&TierGate); 4] {
+    fn ada() -> Subject {
+        Subject::user("ada")
+    }
+    [
+        |gate| {
+            let free = Subscription::new(ada(), "free", SubscriptionStatus::Active);
+            gate.lookup().push(free.into());
+        },
+        |gate| {
+            gate.lookup().push_missing(&ada());
+        },
+        |gate| {
+            let gone = Subscription::new(ada(), "pro", SubscriptionStatus::Suspended);
+            gate.lookup().push(gone.into());
+        },
+        |gate| gate.clear_caches(),
+    ]
+}
+
+#[tokio::test]
+async fn a_change_between_two_layers_is_for_the_next_request() {
+    for change in changes() {
+        let test = TestGate::platform().user("ada", "pro");
+        let gate = test.gate();
+        let pro = Subscription::new(Subject::user("ada"), "pro", SubscriptionStatus::Active)
+            .with_id("sub_1");
+        gate.lookup().push(pro.clone().into());
+        let layers = (
+            gate.require_feature("crm_enabled").unwrap(),
+            meanwhile(gate.clone(), change),
+            gate.require_min_tier("pro").unwrap(),
+            gate.check_usage_limit(FLOWS).unwrap(),
+        );
+        let app = app(&layers, move |request: Request<Body>| {
+            let access = Access::of(request.extensions()).unwrap();
+            // Read after the change, and of the moment before.
+            assert_eq!(access.subscription(), Some(&pro));
+            assert_eq!(access.tier(), "pro");
+            assert_eq!(access.limit(FLOWS).unwrap().limit, Limit::AtMost(1_000));
+            async { Response::default() }
+        });
+        let before = test.lookup().calls();
+        assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+        assert_eq!(test.lookup().calls(), before, "one lookup for all layers");
+    }
+}
+
+#[tokio::test]
+async fn what_a_handler_reads_is_what_its_layer_saw() {
+    for change in changes() {
+        let test = TestGate::platform().user("ada", "pro");
+        let gate = test.gate().clone();
+        let pro = Subscription::new(Subject::user("ada"), "pro", SubscriptionStatus::Active)
+            .with_id("sub_1")
+            .with_seats(3);
+        gate.lookup().push(pro.clone().into());
+        let layer = gate.require_feature("crm_enabled").unwrap();
+        let app = app(&layer, move |request: Request<Body>| {
+            let access = Access::of(request.extensions()).unwrap().clone();
+            change(&gate);
+            assert_eq!(access.subscription(), Some(&pro));
+            assert_eq!(access.clone().subscription(), Some(&pro));
+            let catalog = access.catalog();
+            assert_eq!(Some(access.grant().tier), catalog.tier_id("pro"));
+            assert_eq!((access.tier(), access.is_degraded()), ("pro", false));
+            async { Response::default() }
+        });
+        assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_subscription_is_told_of_as_the_default_tier() {
+    let test = TestGate::platform();
+    let gate = test.gate();
+    gate.lookup().push_missing(&Subject::user("ada"));
+    let layer = gate.require_feature("timeline_enabled").unwrap();
+    let app = app(&layer, |request: Request<Body>| {
+        let access = Access::of(request.extensions()).unwrap();
+        assert_eq!(access.subscription(), None);
+        assert_eq!(access.tier(), "free");
+        assert_eq!(access.grant().tier, access.catalog().default_tier());
+        async { Response::default() }
+    });
+    assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+    assert_eq!(test.lookup().calls(), 0);
+}
+
+#[tokio::test]
+async fn a_handler_reads_the_catalog_that_its_layer_decided_by() {
+    let test = TestGate::platform().user("ada", "pro");
+    let gate = test.gate().clone();
+    let pro = Subscription::new(Subject::user("ada"), "pro", SubscriptionStatus::Active);
+    gate.lookup().push(pro.into());
+    let before = gate.catalog();
+    let layer = gate.require_feature("crm_enabled").unwrap();
+    let off = include_str!("../../../feature-flags.yaml").replacen(
+        "  crm_enabled:\n",
+        "  crm_enabled:\n    enabled: off\n",
+        1,
+    );
+    let app = app(&layer, move |request: Request<Body>| {
+        let access = Access::of(request.extensions()).unwrap();
+        let _: Reloaded = gate
+            .replace_catalog(Catalog::from_yaml(&off).unwrap())
+            .unwrap();
+        assert_ne!(gate.catalog(), before);
+        assert_eq!(access.catalog(), &*before);
+        async { Response::default() }
+    });
+    assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
+    assert_eq!(send(&app, by("ada")).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_one_layer_did_not_know_stays_unknown() {
+    use super::support::{Act, ScriptedUsage};
+    use crate::gate::StoreOutage;
+    use tiergate_usage::StoreErrorKind;
+
+    let (test, usage) = ScriptedUsage::gate();
+    usage.act(Act::Fail(StoreErrorKind::Unavailable));
+    let gate = test.gate();
+    let limited = gate.check_usage_limit(FLOWS).unwrap();
+    let layers = (
+        limited.during_store_outage(StoreOutage::Allow),
+        gate.require_feature("crm_enabled").unwrap(),
+        gate.require_feature("support_level")
+            .unwrap()
+            .at_least("email")
+            .unwrap(),
+    );
+    let app = app(&layers, |request: Request<Body>| {
+        assert!(Access::of(request.extensions()).unwrap().is_degraded());
+        async { Response::default() }
+    });
+    assert_eq!(send(&app, by("ada")).await.status, StatusCode::OK);
 }
