@@ -110,13 +110,13 @@ impl<R: Rule> Guard<R> {
             Glimpse::Allowed(pass) => return Attempt::Allowed(pass),
             otherwise => otherwise,
         };
-        self.attempt_beyond(seen, request)
+        self.attempt_beyond(&seen, request)
     }
 
     /// The same, of a request that the tier alone does not let through.
     // Apart, so that what nearly every request goes through has none of it to carry along.
     #[inline(never)]
-    fn attempt_beyond<B>(&self, seen: Glimpse<R::Pass>, request: &mut Request<B>) -> Attempt<R> {
+    fn attempt_beyond<B>(&self, seen: &Glimpse<R::Pass>, request: &mut Request<B>) -> Attempt<R> {
         let head = RequestHead::of(request);
         let subject = match self.subject_source().extract(&head) {
             Ok(subject) => subject,
@@ -134,7 +134,7 @@ impl<R: Rule> Guard<R> {
             return self.attempt_on(request.extensions_mut(), asked, subject, unavailable);
         }
         let (sight, has_looked) = match seen {
-            Glimpse::Seen(sight) => (Some(sight), true),
+            Glimpse::Seen(sight) => (Some(*sight), true),
             Glimpse::Unseen => (None, true),
             Glimpse::NotLooked | Glimpse::Allowed(_) => (self.gate.lookup().see(&subject), false),
         };

@@ -171,9 +171,10 @@ impl ExtractSubject for FromTrustedHeader {
 }
 
 /// The way the subject is found, shared by clones of a layer.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) enum SubjectSource {
     /// By a [`FromExtensions`] that lets no header choose: where there is a principal, it is the subject.
+    #[default]
     Principal,
     /// By anything else.
     Custom(Arc<dyn ExtractSubject>),
@@ -202,12 +203,6 @@ impl SubjectSource {
             // A closure of the service may hand over anything.
             Self::Custom(extract) => extract.extract(head).and_then(valid),
         }
-    }
-}
-
-impl Default for SubjectSource {
-    fn default() -> Self {
-        Self::Principal
     }
 }
 

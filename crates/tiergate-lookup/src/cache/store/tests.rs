@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use tiergate_core::{Subject, Subscription, SubscriptionStatus};
 
 use super::*;
-use crate::Known;
 use crate::cache::entry::Moment;
 use crate::cache::era::{CurrentEra, Era};
 use crate::cache::glance::as_nanos;
 use crate::found::subscriptions;
 use crate::jitter::Dice;
+use crate::{Found, Known, TierWord};
 use tiergate_clock::{Clock, ManualClock};
 
 fn store(max_entries: u64) -> BoundedStore {
@@ -78,14 +78,25 @@ proptest! {
             current.doubt();
         }
         let now = clock.elapsed() + Duration::from_secs(age);
+        let moment = (current.load(), as_nanos(now));
         let mut terms = Terms::NOTHING;
-        let at_once = store
-            .fresh(&subject, (current.load(), as_nanos(now)), &mut terms)
-            .map(|fresh| fresh.into_sight(terms).into_snapshot(&subject));
+        let fresh = store.fresh(&subject, moment, &mut terms);
+        let sight = fresh.map(|fresh| fresh.into_sight(terms));
+        let at_once = sight.map(|sight| sight.into_snapshot(&subject));
         let entry = store.get(&subject).unwrap();
         let said = entry.into_snapshot(current.load(), now, || clock.now());
         if at_once.is_some() {
             prop_assert_eq!(&at_once, &said);
+        }
+        if let (Some(sight), Some(said)) = (&sight, &said) {
+            let found = said.known.subscription();
+            prop_assert_eq!(sight.as_plain(), found.and_then(Found::as_plain));
+            let is_by_tier = found.is_none_or(|found| found.as_plain().is_some());
+            prop_assert_eq!(sight.word().is_some(), is_by_tier);
+            prop_assert_eq!(sight.word() == Some(TierWord::NONE), found.is_none());
+            prop_assert_eq!(sight.tier(), found.map(Found::tier));
+            let unpacked = sight.unpack(&subject);
+            prop_assert_eq!(unpacked.as_ref(), found.map(|found| &**found));
         }
         if age < 200 && !is_doubted && said.is_some_and(|said| said.known == Known::Missing) {
             prop_assert!(at_once.is_some() || subject.id().len() > 40);
