@@ -99,14 +99,20 @@ pub(crate) fn abandoned() {
     Outcome::LeftToExpire.count();
 }
 
+#[inline]
 pub(crate) fn expired(reservations: u64) {
     if reservations > 0 {
-        warn!(
-            target: TARGET, event = "reservations.expired",
-            reservations,
-            "released reservations that nobody settled in time",
-        );
+        some_expired(reservations);
     }
+}
+
+#[cold]
+fn some_expired(reservations: u64) {
+    warn!(
+        target: TARGET, event = "reservations.expired",
+        reservations,
+        "released reservations that nobody settled in time",
+    );
 }
 
 pub(crate) fn full() {

@@ -307,7 +307,7 @@ impl Rule for LimitRule {
     fn judge(guard: &Guard<Self>, inquiry: &Inquiry, asked: &AskedUnits) -> Step<Self> {
         let gate = &guard.gate;
         let key = asked.idempotency_key.as_ref();
-        let counting = match gate.begin_count(inquiry, &asked.asking, key) {
+        let mut counting = match gate.begin_count(inquiry, &asked.asking, key) {
             Ok(counting) => counting,
             Err(CountError::Denied(denial)) => return Step::Done(Err(denial.into())),
             Err(CountError::ForeignId(error)) => {
@@ -315,12 +315,10 @@ impl Rule for LimitRule {
                 return Step::Done(Err(Denial::billing_unavailable().into()));
             }
         };
-        match gate.ask_store(inquiry, &counting, key) {
+        match gate.ask_store(inquiry, &mut counting, key) {
             None => Step::Done(Ok(allow(guard, counting.nothing()))),
-            Some(admitting) => match admitting.now_or_never() {
-                Ok(answer) => Step::Done(Self::conclude(guard, inquiry, counting, answer)),
-                Err(admitting) => Step::Ask(Box::new(admitting), counting),
-            },
+            Some(Ok(answer)) => Step::Done(Self::conclude(guard, inquiry, counting, answer)),
+            Some(Err(admitting)) => Step::Ask(Box::new(admitting), counting),
         }
     }
 
@@ -373,7 +371,7 @@ impl Pass for LimitPass {
         let Self { guard, count } = self;
         let charge = (guard.rule.charge)(status, headers);
         if let Fields::Sent = guard.rule.fields {
-            count.fields().append_to(headers);
+            count.append_fields(headers);
         }
         count.settle(&guard.gate, charge)
     }
