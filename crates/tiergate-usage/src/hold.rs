@@ -5,13 +5,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::settle::{Ending, Settling, settle};
-use crate::{Admitted, Replay, ReservationId, UsageStore, observe};
+use crate::{
+    Admission, Admitted, Admitting, Refused, Replay, ReservationId, Reserve, ReserveOutcome,
+    StoreError, UsageStore, observe,
+};
 
-/// What is left of a [`Reservation`](crate::Reservation) when its counters were read: the units are held,
-/// and given back unless they are committed.
+/// What a [`Reservation`](crate::Reservation) is without the store's answer: units that are held, and given
+/// back unless they are committed.
 ///
-/// It is much smaller, for who keeps it while a request is answered. Dropping it is dropping the
-/// reservation.
+/// It is much smaller, for who keeps many, or hands them on, while requests are answered. Dropping it
+/// is dropping the reservation.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use tiergate_core::{Limit, Subject};
+/// use tiergate_usage::{
+///     Asked, Claim, CounterKey, CounterWindow, Hold, MemoryUsage, Reserve, UsageStore,
+/// };
+///
+/// let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+/// let stored = CounterKey::new(Subject::user("42"), "storage_limit_gb", CounterWindow::Level);
+/// let claims = [Claim::new(stored, 3, Limit::AtMost(5))];
+/// let request = Reserve::new(&claims, Duration::from_secs(60));
+/// // This store always answers at once.
+/// if let Ok(Ok(Asked::Admitted(hold, admitted))) = Hold::ask(&store, request) {
+///     assert_eq!(admitted.states()[0].used(), 3);
+///     assert!(hold.commit(&[2]).now_or_never().is_ok());
+/// }
+/// ```
 #[must_use = "what is held is given back when this is dropped"]
 pub struct Hold {
     // None once it has been handed on to be settled.
@@ -25,7 +47,45 @@ struct Open {
     counted: observe::OpenReservation,
 }
 
+/// What became of an operation, as [`Admission`](crate::Admission) tells it too.
+#[derive(Debug)]
+pub enum Asked {
+    /// It may go on. Its units are held, and this is what the store said of them.
+    Admitted(Hold, Admitted),
+    /// A limit leaves no room for it.
+    Refused(Refused),
+}
+
 impl Hold {
+    /// Asks `store` for the claims of `request`: what became of them, if the store answers at once, or
+    /// the future to be awaited.
+    ///
+    /// # Errors
+    ///
+    /// The future, which is that of [`Reservation::admit`](crate::Reservation::admit), where the store
+    /// has to be waited for. Within, the error of [`UsageStore::reserve`].
+    #[expect(
+        clippy::result_large_err,
+        reason = "the future itself is handed over, unallocated"
+    )]
+    #[inline]
+    pub fn ask(
+        store: &Arc<dyn UsageStore>,
+        request: Reserve<'_>,
+    ) -> Result<Result<Asked, StoreError>, Admitting> {
+        let answer = match store.reserve(request).now_or_never() {
+            Ok(answer) => answer,
+            Err(answer) => return Err(Admitting::of(answer, Arc::clone(store), request)),
+        };
+        observe::reserved(&answer);
+        Ok(answer.map(|outcome| match outcome {
+            ReserveOutcome::Admitted(admitted) => {
+                Asked::Admitted(Self::new(Arc::clone(store), &admitted), admitted)
+            }
+            ReserveOutcome::Refused(refused) => Asked::Refused(refused),
+        }))
+    }
+
     #[inline]
     pub(crate) fn new(store: Arc<dyn UsageStore>, admitted: &Admitted) -> Self {
         Self {
@@ -73,6 +133,18 @@ impl Hold {
         match self.open.take() {
             Some(open) => settle(open.store, self.id, ending, open.counted),
             None => Settling::done(),
+        }
+    }
+}
+
+impl From<Admission> for Asked {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Admitted(reservation) => {
+                let (hold, admitted) = reservation.into_parts();
+                Self::Admitted(hold, admitted)
+            }
+            Admission::Refused(refused) => Self::Refused(refused),
         }
     }
 }

@@ -34,6 +34,7 @@ impl Drop for OpenReservation {
     }
 }
 
+#[inline]
 pub(crate) fn reserved(answer: &Result<ReserveOutcome, StoreError>) {
     match answer {
         Ok(ReserveOutcome::Admitted(admitted)) => {

@@ -84,27 +84,6 @@ impl Reservation {
         Admitting::of(answer, store, request)
     }
 
-    /// The same for a caller who has something better to do than to wait: the store's answer, if it
-    /// is there at once, or the future.
-    ///
-    /// # Errors
-    ///
-    /// The future, where the store has to be waited for.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the future itself is handed over, unallocated"
-    )]
-    #[inline]
-    pub fn admit_now(
-        store: &Arc<dyn UsageStore>,
-        request: Reserve<'_>,
-    ) -> Result<Result<Admission, StoreError>, Admitting> {
-        match store.reserve(request).now_or_never() {
-            Ok(answer) => Ok(Admission::of(answer, Arc::clone(store), request.units())),
-            Err(answer) => Err(Admitting::of(answer, Arc::clone(store), request)),
-        }
-    }
-
     /// Guards an operation that `store` has admitted, with the units of its claims.
     #[inline]
     pub fn new(store: Arc<dyn UsageStore>, admitted: Admitted, units: &[u64]) -> Self {
@@ -167,10 +146,9 @@ impl Reservation {
         self.hold.release()
     }
 
-    /// The guard alone, for who has read what the store answered.
-    #[inline]
-    pub fn into_hold(self) -> Hold {
-        self.hold
+    /// The guard, and what the store answered, as [`Hold::ask`] tells them.
+    pub fn into_parts(self) -> (Hold, Admitted) {
+        (self.hold, self.admitted)
     }
 }
 
@@ -226,7 +204,7 @@ impl Admission {
 }
 
 impl Admitting {
-    fn of(
+    pub(crate) fn of(
         answer: StoreFuture<Result<ReserveOutcome, StoreError>>,
         store: Arc<dyn UsageStore>,
         request: Reserve<'_>,

@@ -51,7 +51,7 @@ impl Month {
     }
 
     /// How many days it has.
-    fn length(self) -> u32 {
+    pub(super) fn length(self) -> u32 {
         self.next().first_day() - self.first_day()
     }
 

@@ -16,10 +16,13 @@ pub(super) fn cut(at: Timestamp, unit: Unit) -> Window {
             }
         }
         Unit::Month => {
-            let month = Shown::at(at).month;
+            let shown = Shown::at(at);
+            let days = i64::from(shown.day) - 1;
+            let start = at.as_micros() - shown.time - days * DAY;
+            let length = i64::from(shown.month.length()) * DAY;
             Window {
-                start: month.moment(1, 0),
-                end: month.next().moment(1, 0),
+                start: Timestamp::from_micros(start),
+                end: Timestamp::from_micros(start + length),
             }
         }
     }

@@ -129,6 +129,7 @@ impl Counter {
     }
 
     /// Whether forgetting the counter would change no answer.
+    #[inline]
     pub(super) fn is_idle(&mut self, now: &Now<'_>) -> bool {
         if self.pins > 0 {
             return false;

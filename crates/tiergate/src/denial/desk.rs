@@ -92,6 +92,7 @@ impl Desk {
         let paper = &mut self.paper;
         let longest = value.name.len().saturating_add(NUMBERS);
         if paper.capacity() < longest {
+            // It would ask for no more than this value takes.
             paper.reserve(longest.max(PIECE));
         }
         paper.extend_from_slice(b"\"");

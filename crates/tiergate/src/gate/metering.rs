@@ -10,8 +10,8 @@ use tiergate_core::decision::{
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Meter, Subject};
 use tiergate_usage::{
-    Admission, Admitting, Claim, CounterKey, CounterState, Hold, IdempotencyKey, MAX_CLAIMS,
-    Replay, Reservation, Reserve, Settlement, StoreError, StoreErrorKind,
+    Admitted, Admitting, Asked, Claim, CounterKey, CounterState, Hold, IdempotencyKey, MAX_CLAIMS,
+    Replay, Reserve, Settlement, StoreError, StoreErrorKind,
 };
 
 use super::charged::{Account, Bill};
@@ -93,16 +93,12 @@ impl TierGate {
 
     /// Asks the store for units: its answer, if it is there at once, or what brings it. None if there
     /// is nothing to ask.
-    #[expect(
-        clippy::type_complexity,
-        reason = "it is what the store's reservations are made with"
-    )]
     pub(crate) fn ask_store(
         &self,
         inquiry: &Inquiry,
         Counting(tab): &mut Counting,
         idempotency_key: Option<&IdempotencyKey>,
-    ) -> Option<Result<Result<Admission, StoreError>, Admitting>> {
+    ) -> Option<Result<Result<Asked, StoreError>, Admitting>> {
         if tab.items.is_empty() {
             return None;
         }
@@ -115,7 +111,7 @@ impl TierGate {
         if let Some(key) = idempotency_key {
             request = request.with_idempotency_key(key);
         }
-        Some(Reservation::admit_now(&self.inner.usage, request))
+        Some(Hold::ask(&self.inner.usage, request))
     }
 
     /// Takes the store's answer.
@@ -123,14 +119,14 @@ impl TierGate {
         &self,
         inquiry: &Inquiry,
         counting: Counting,
-        answer: Result<Admission, StoreError>,
+        answer: Result<Asked, StoreError>,
         outage: Option<StoreOutage>,
     ) -> Result<Count, (Denial, RateLimitFields)> {
         let refused = match answer {
-            Ok(Admission::Admitted(reservation)) => {
-                return Ok(counting.admitted(reservation));
+            Ok(Asked::Admitted(hold, admitted)) => {
+                return Ok(counting.admitted(hold, &admitted));
             }
-            Ok(Admission::Refused(refused)) => refused,
+            Ok(Asked::Refused(refused)) => refused,
             Err(error) => return self.without_store(inquiry, counting, &error, outage),
         };
         let standing = self.standing(inquiry);
@@ -179,7 +175,7 @@ impl TierGate {
             Some(StoreOutage::Allow) => Ok(counting.unanswered()),
             Some(StoreOutage::Allowance(units)) => {
                 match self.spend_allowance(&inquiry.subject, &counting, units.get()) {
-                    Some(reservation) => Ok(counting.degraded().admitted(reservation)),
+                    Some((hold, admitted)) => Ok(counting.degraded().admitted(hold, &admitted)),
                     None => refusal(),
                 }
             }
@@ -196,14 +192,14 @@ impl TierGate {
         subject: &Subject,
         counting: &Counting,
         most: u64,
-    ) -> Option<Reservation> {
+    ) -> Option<(Hold, Admitted)> {
         let claims = claims_on(&counting.0, subject, |allowance| {
             Limit::AtMost(allowance.limit.at_most().unwrap_or(u64::MAX).min(most))
         });
         let request = Reserve::new(&claims, self.inner.reservation_ttl);
         // The memory of this process answers at once.
-        match Reservation::admit_now(&self.inner.allowance, request) {
-            Ok(Ok(Admission::Admitted(reservation))) => Some(reservation),
+        match Hold::ask(&self.inner.allowance, request) {
+            Ok(Ok(Asked::Admitted(hold, admitted))) => Some((hold, admitted)),
             _ => None,
         }
     }
@@ -234,13 +230,13 @@ impl Counting {
         Count(counting.0)
     }
 
-    fn admitted(self, reservation: Reservation) -> Count {
+    #[inline]
+    fn admitted(self, hold: Hold, admitted: &Admitted) -> Count {
         let Self(mut tab) = self;
-        let states = reservation.admitted().states();
-        for (item, state) in tab.items.iter_mut().zip(states) {
+        for (item, state) in tab.items.iter_mut().zip(admitted.states()) {
             item.state = Some(*state);
         }
-        tab.hold(Holding::Reserved(reservation.into_hold()));
+        tab.hold(Holding::Reserved(hold));
         Count(tab)
     }
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use tiergate_core::LimitId;
 use tiergate_core::decision::{Allowance, Grant};
 use tiergate_core::time::Timestamp;
-use tiergate_usage::{Claim, CounterState, Hold, MAX_CLAIMS};
+use tiergate_usage::{Claim, CounterState, Hold};
 
 use super::charged::{Account, Bill};
 use crate::request::Cell;
@@ -66,23 +66,7 @@ const KEPT: usize = 256;
 impl Tab {
     /// Holds what was taken, and gives tickets their say in it.
     pub(super) fn hold(&mut self, holding: Holding) {
-        let mut units = SmallVec::<[u64; MAX_CLAIMS]>::new();
-        for item in &self.items {
-            units.push(item.reserved);
-        }
-        self.hold_units(holding, units);
-    }
-
-    fn hold_units(&mut self, holding: Holding, units: impl IntoIterator<Item = u64>) {
-        match Arc::get_mut(&mut self.cell) {
-            Some(own) => own.open(units),
-            // A ticket of the request that had the tab before is still held somewhere.
-            None => {
-                let mut fresh = Cell::default();
-                fresh.open(units);
-                self.cell = Arc::new(fresh);
-            }
-        }
+        open_anew(&mut self.cell, self.items.iter().map(|item| item.reserved));
         self.holding = holding;
     }
 
@@ -139,6 +123,20 @@ impl Tab {
     }
 }
 
+/// Lets tickets have a say in so many units of each claim.
+#[inline]
+fn open_anew(cell: &mut Arc<Cell>, units: impl Iterator<Item = u64>) {
+    match Arc::get_mut(cell) {
+        Some(own) => own.open(units),
+        // A ticket of the request that had the tab before is still held somewhere.
+        None => {
+            let mut fresh = Cell::default();
+            fresh.open(units);
+            *cell = Arc::new(fresh);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tiergate_core::Subject;
@@ -154,7 +152,8 @@ mod tests {
         let (known, now) = (Knowledge::NoSubscription, Timestamp::from_seconds(0));
         let standing = Standing::of(&catalog, &ada, known, Policy::DEFAULT, now);
         let mut tab = Tab::open(grant(&standing), now);
-        tab.hold_units(Holding::Uncounted, units.iter().copied());
+        open_anew(&mut tab.cell, units.iter().copied());
+        tab.holding = Holding::Uncounted;
         tab
     }
 

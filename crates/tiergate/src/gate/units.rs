@@ -5,7 +5,7 @@ use tiergate_core::decision::Allowance;
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Subject};
 use tiergate_lookup::Resolution;
-use tiergate_usage::{CounterKey, CounterState, CounterWindow};
+use tiergate_usage::{Asked, CounterKey, CounterState, CounterWindow};
 
 use super::metering::{Asking, CountError, allowance, counter_key, resets_at};
 use super::reserved::Reserved;
@@ -155,7 +155,7 @@ impl TierGate {
         let answer = match self.ask_store(inquiry, &mut counting, None) {
             None => return Err(CheckError::NoUnits.into()),
             Some(Ok(answer)) => answer,
-            Some(Err(admitting)) => admitting.await,
+            Some(Err(admitting)) => admitting.await.map(Asked::from),
         };
         // For plain code a store that does not answer is an error, whatever policy says of requests.
         let admission = answer.map_err(CheckError::from)?;

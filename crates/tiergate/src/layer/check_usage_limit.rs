@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
 use tiergate_core::{Denial, LimitId};
-use tiergate_usage::{Admission, IdempotencyKey, MAX_CLAIMS, StoreError};
+use tiergate_usage::{Admission, Asked, IdempotencyKey, MAX_CLAIMS, StoreError};
 
 use super::define::define_layer;
 use super::guard::Guard;
@@ -317,7 +317,7 @@ impl Rule for LimitRule {
         };
         match gate.ask_store(inquiry, &mut counting, key) {
             None => Step::Done(Ok(allow(guard, counting.nothing()))),
-            Some(Ok(answer)) => Step::Done(Self::conclude(guard, inquiry, counting, answer)),
+            Some(Ok(answer)) => Step::Done(end(guard, inquiry, counting, answer)),
             Some(Err(admitting)) => Step::Ask(Box::new(admitting), counting),
         }
     }
@@ -328,21 +328,30 @@ impl Rule for LimitRule {
         counting: Counting,
         answer: Result<Admission, StoreError>,
     ) -> Verdict<LimitPass> {
-        let rule = &guard.rule;
-        match guard.gate.end_count(inquiry, counting, answer, rule.outage) {
-            Ok(count) => Ok(allow(guard, count)),
-            Err((denial, fields)) => Err(Box::new(Refused {
-                denial,
-                fields: match rule.fields {
-                    Fields::Sent => fields,
-                    Fields::Omitted => RateLimitFields::default(),
-                },
-            })),
-        }
+        end(guard, inquiry, counting, answer.map(Asked::from))
     }
 
     fn kind(&self) -> &'static str {
         "limit"
+    }
+}
+
+fn end(
+    guard: &Guard<LimitRule>,
+    inquiry: &Inquiry,
+    counting: Counting,
+    answer: Result<Asked, StoreError>,
+) -> Verdict<LimitPass> {
+    let rule = &guard.rule;
+    match guard.gate.end_count(inquiry, counting, answer, rule.outage) {
+        Ok(count) => Ok(allow(guard, count)),
+        Err((denial, fields)) => Err(Box::new(Refused {
+            denial,
+            fields: match rule.fields {
+                Fields::Sent => fields,
+                Fields::Omitted => RateLimitFields::default(),
+            },
+        })),
     }
 }
 
