@@ -174,3 +174,65 @@ impl fmt::Debug for Hold {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tiergate_core::{Limit, Subject};
+
+    use super::*;
+    use crate::{Claim, CounterKey, CounterWindow, MemoryUsage, Reservation, Settlement};
+
+    fn claims(units: u64) -> [Claim; 1] {
+        let key = CounterKey::new(Subject::user("ada"), "storage", CounterWindow::Level);
+        [Claim::new(key, units, Limit::AtMost(5))]
+    }
+
+    fn ask(store: &Arc<dyn UsageStore>, units: u64) -> Asked {
+        let claims = claims(units);
+        let request = Reserve::new(&claims, Duration::from_secs(60));
+        Hold::ask(store, request)
+            .expect("it answers at once")
+            .unwrap()
+    }
+
+    fn used(store: &Arc<dyn UsageStore>) -> u64 {
+        let key = claims(1)[0].key().clone();
+        store.peek(&[key]).now_or_never().unwrap().unwrap()[0].used()
+    }
+
+    #[test]
+    fn what_is_held_is_used_or_given_back() {
+        let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+        let Asked::Admitted(hold, admitted) = ask(&store, 3) else {
+            panic!("nothing is used");
+        };
+        assert_eq!((hold.id(), hold.replay()), (admitted.id(), Replay::First));
+        assert_eq!(admitted.states()[0].used(), 3);
+        assert!(matches!(ask(&store, 3), Asked::Refused(_)));
+        drop(hold);
+        assert_eq!(used(&store), 0);
+
+        let Asked::Admitted(hold, _) = ask(&store, 3) else {
+            panic!("it was given back");
+        };
+        let settled = hold.commit(&[2]).now_or_never().unwrap();
+        assert_eq!(settled.unwrap(), Settlement::Settled);
+        assert_eq!(used(&store), 2);
+    }
+
+    #[test]
+    fn a_reservation_that_is_taken_apart_holds_on() {
+        let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+        let claims = claims(3);
+        let request = Reserve::new(&claims, Duration::from_secs(60));
+        let admission = Reservation::admit(Arc::clone(&store), request).now_or_never();
+        let Asked::Admitted(hold, _) = admission.unwrap().unwrap().into() else {
+            panic!("nothing is used");
+        };
+        assert_eq!(used(&store), 3);
+        drop(hold.release());
+        assert_eq!(used(&store), 0);
+    }
+}

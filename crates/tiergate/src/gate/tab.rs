@@ -21,7 +21,7 @@ pub(crate) struct Tab {
     pub(super) grant: Grant,
     pub(super) now: Timestamp,
     pub(super) items: SmallVec<[Item; 1]>,
-    /// What the store is asked, for each item. They stay here to be used again, not to be read.
+    /// What the store is asked, for each item, in memory that is had already.
     pub(super) claims: SmallVec<[Claim; 1]>,
     pub(super) cell: Arc<Cell>,
     pub(super) holding: Holding,
@@ -106,7 +106,8 @@ impl Tab {
         })
     }
 
-    /// Keeps the tab for another request. What it holds is given back.
+    /// Keeps the tab for another request of this thread. What it holds is given back. A ticket that is
+    /// still held somewhere has no say in what comes, see [`open_anew`].
     #[inline]
     pub(super) fn put_away(mut self: Box<Self>) {
         self.items.clear();
