@@ -188,6 +188,11 @@ impl TimeZone {
         &self.name
     }
 
+    /// Whether its clocks always show coordinated universal time, by the database's word.
+    pub(crate) fn is_utc(&self) -> bool {
+        self.zone == tz::TimeZone::UTC
+    }
+
     pub(crate) fn as_jiff(&self) -> &tz::TimeZone {
         &self.zone
     }

@@ -185,7 +185,12 @@ impl<'a> Reserve<'a> {
     /// The units of each claim.
     #[must_use]
     pub fn units(&self) -> SmallVec<[u64; MAX_CLAIMS]> {
-        self.claims.iter().map(Claim::units).collect()
+        let mut units = SmallVec::new();
+        // For so few, collecting costs more than what is collected.
+        for claim in self.claims {
+            units.push(claim.units);
+        }
+        units
     }
 
     /// Whether this can be asked of a store. Every store calls it first, so that all refuse the

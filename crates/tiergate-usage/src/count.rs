@@ -126,6 +126,7 @@ impl Count {
     }
 
     /// Whether nothing is counted any more.
+    #[inline]
     pub(crate) fn is_zero(&mut self, now: &Now<'_>) -> bool {
         self.refresh(now);
         self.used() == 0

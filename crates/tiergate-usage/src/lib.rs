@@ -137,6 +137,7 @@ mod claim;
 mod count;
 mod error;
 mod future;
+mod hold;
 mod holders;
 #[cfg(feature = "recorder")]
 mod journal;
@@ -175,6 +176,7 @@ pub use async_trait::async_trait;
 pub use claim::{Claim, IdempotencyKey, InvalidIdempotencyKeyError, MAX_CLAIMS, Reserve};
 pub use error::{StoreError, StoreErrorKind};
 pub use future::StoreFuture;
+pub use hold::{Asked, Hold};
 pub use key::{CounterKey, CounterWindow};
 pub use leased::{LeasedUsage, LeasedUsageBuilder, Rates};
 pub use memory::{MemoryUsage, MemoryUsageBuilder, Statistics};
@@ -210,6 +212,7 @@ mod tests {
         goes_anywhere::<LeasedUsage>();
         goes_anywhere::<Rates>();
         goes_anywhere::<Reservation>();
+        goes_anywhere::<Hold>();
         goes_anywhere::<Claim>();
         goes_anywhere::<StoreError>();
         goes_anywhere::<std::sync::Arc<dyn UsageStore>>();

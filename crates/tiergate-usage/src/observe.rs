@@ -34,6 +34,7 @@ impl Drop for OpenReservation {
     }
 }
 
+#[inline]
 pub(crate) fn reserved(answer: &Result<ReserveOutcome, StoreError>) {
     match answer {
         Ok(ReserveOutcome::Admitted(admitted)) => {
@@ -99,14 +100,20 @@ pub(crate) fn abandoned() {
     Outcome::LeftToExpire.count();
 }
 
+#[inline]
 pub(crate) fn expired(reservations: u64) {
     if reservations > 0 {
-        warn!(
-            target: TARGET, event = "reservations.expired",
-            reservations,
-            "released reservations that nobody settled in time",
-        );
+        some_expired(reservations);
     }
+}
+
+#[cold]
+fn some_expired(reservations: u64) {
+    warn!(
+        target: TARGET, event = "reservations.expired",
+        reservations,
+        "released reservations that nobody settled in time",
+    );
 }
 
 pub(crate) fn full() {

@@ -1,14 +1,14 @@
 //! A reservation that can't be forgotten.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use smallvec::SmallVec;
 
-use crate::settle::{Ending, Settling, await_abandoned, settle};
+use crate::hold::Hold;
+use crate::settle::{Settling, await_abandoned};
 use crate::{
     Admitted, MAX_CLAIMS, Refused, ReservationId, Reserve, ReserveOutcome, StoreError, StoreFuture,
     UsageStore, observe,
@@ -53,15 +53,9 @@ use crate::{
 /// ```
 #[must_use = "a reservation that is dropped is released"]
 pub struct Reservation {
-    // None once it has been handed on to be settled.
-    open: Option<Open>,
+    hold: Hold,
     admitted: Admitted,
     units: Units,
-}
-
-struct Open {
-    store: Arc<dyn UsageStore>,
-    counted: observe::OpenReservation,
 }
 
 type Units = SmallVec<[u64; MAX_CLAIMS]>;
@@ -87,23 +81,14 @@ impl Reservation {
     /// The future fails when [`UsageStore::reserve`] does.
     pub fn admit(store: Arc<dyn UsageStore>, request: Reserve<'_>) -> Admitting {
         let answer = store.reserve(request);
-        Admitting {
-            pending: Some(Pending {
-                answer,
-                progress: Progress::NotPolled,
-                store,
-                units: request.units(),
-            }),
-        }
+        Admitting::of(answer, store, request)
     }
 
     /// Guards an operation that `store` has admitted, with the units of its claims.
+    #[inline]
     pub fn new(store: Arc<dyn UsageStore>, admitted: Admitted, units: &[u64]) -> Self {
         Self {
-            open: Some(Open {
-                store,
-                counted: observe::OpenReservation::begin(),
-            }),
+            hold: Hold::new(store, &admitted),
             admitted,
             units: Units::from_slice(units),
         }
@@ -136,9 +121,8 @@ impl Reservation {
     /// # Errors
     ///
     /// The future fails with the last failure of [`UsageStore::commit`].
-    pub fn commit(mut self) -> Settling {
-        let units = std::mem::take(&mut self.units);
-        self.finish(Ending::Commit(units))
+    pub fn commit(self) -> Settling {
+        self.hold.commit(&self.units)
     }
 
     /// Commits what was really used of each claim, more or less than was reserved.
@@ -150,7 +134,7 @@ impl Reservation {
     ///
     /// As for [`commit`](Self::commit).
     pub fn commit_with(self, units: &[u64]) -> Settling {
-        self.finish(Ending::Commit(Units::from_slice(units)))
+        self.hold.commit(units)
     }
 
     /// Gives all units back, as dropping does, but tells how that went.
@@ -159,26 +143,12 @@ impl Reservation {
     ///
     /// The future fails with the last failure of [`UsageStore::release`].
     pub fn release(self) -> Settling {
-        self.finish(Ending::Release)
+        self.hold.release()
     }
 
-    fn finish(mut self, ending: Ending) -> Settling {
-        match self.open.take() {
-            Some(open) => settle(open.store, self.admitted.id(), ending, open.counted),
-            None => Settling::done(),
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            let id = self.admitted.id();
-            // It begins at once, and goes on by itself. A store that panics must not do so out of
-            // here: while a handler's panic unwinds, a second one would end the process.
-            let release = || drop(settle(open.store, id, Ending::Release, open.counted));
-            drop(catch_unwind(AssertUnwindSafe(release)));
-        }
+    /// The guard, and what the store answered, as [`Hold::ask`] tells them.
+    pub fn into_parts(self) -> (Hold, Admitted) {
+        (self.hold, self.admitted)
     }
 }
 
@@ -213,7 +183,42 @@ enum Progress {
     Polled,
 }
 
+impl Admission {
+    /// What a store's answer to a request for so many units comes to.
+    #[inline]
+    fn of(
+        answer: Result<ReserveOutcome, StoreError>,
+        store: Arc<dyn UsageStore>,
+        units: Units,
+    ) -> Result<Self, StoreError> {
+        observe::reserved(&answer);
+        Ok(match answer? {
+            ReserveOutcome::Admitted(admitted) => Self::Admitted(Reservation {
+                hold: Hold::new(store, &admitted),
+                admitted,
+                units,
+            }),
+            ReserveOutcome::Refused(refused) => Self::Refused(refused),
+        })
+    }
+}
+
 impl Admitting {
+    pub(crate) fn of(
+        answer: StoreFuture<Result<ReserveOutcome, StoreError>>,
+        store: Arc<dyn UsageStore>,
+        request: Reserve<'_>,
+    ) -> Self {
+        Self {
+            pending: Some(Pending {
+                answer,
+                progress: Progress::NotPolled,
+                store,
+                units: request.units(),
+            }),
+        }
+    }
+
     /// The answer, if the store gave it at once.
     ///
     /// # Errors
@@ -228,7 +233,7 @@ impl Admitting {
             return Err(self);
         };
         match pending.answer.now_or_never() {
-            Ok(answer) => Ok(Pending::admission(pending.store, &pending.units, answer)),
+            Ok(answer) => Ok(Admission::of(answer, pending.store, pending.units)),
             Err(answer) => {
                 pending.answer = answer;
                 self.pending = Some(pending);
@@ -249,25 +254,9 @@ impl Future for Admitting {
         pending.progress = Progress::Polled;
         let answer = ready!(Pin::new(&mut pending.answer).poll(cx));
         match self.pending.take() {
-            Some(pending) => Poll::Ready(Pending::admission(pending.store, &pending.units, answer)),
+            Some(pending) => Poll::Ready(Admission::of(answer, pending.store, pending.units)),
             None => Poll::Pending,
         }
-    }
-}
-
-impl Pending {
-    fn admission(
-        store: Arc<dyn UsageStore>,
-        units: &[u64],
-        answer: Result<ReserveOutcome, StoreError>,
-    ) -> Result<Admission, StoreError> {
-        observe::reserved(&answer);
-        Ok(match answer? {
-            ReserveOutcome::Admitted(admitted) => {
-                Admission::Admitted(Reservation::new(store, admitted, units))
-            }
-            ReserveOutcome::Refused(refused) => Admission::Refused(refused),
-        })
     }
 }
 
@@ -278,12 +267,12 @@ impl Drop for Admitting {
             return;
         };
         match pending.answer.now_or_never() {
-            Ok(answer) => drop(Pending::admission(pending.store, &pending.units, answer)),
+            Ok(answer) => drop(Admission::of(answer, pending.store, pending.units)),
             Err(answer) if pending.progress == Progress::Polled => {
                 // What the task owns has no such `drop`, so this ends when the task is dropped.
                 let (store, units) = (pending.store, pending.units);
                 await_abandoned(answer, move |answer| {
-                    drop(Pending::admission(store, &units, answer));
+                    drop(Admission::of(answer, store, units));
                 });
             }
             // It was never asked.

@@ -37,23 +37,48 @@ const MAX_TASKS: usize = 16_384;
 static TASKS: AtomicUsize = AtomicUsize::new(0);
 
 /// How a reservation ends.
-pub(crate) enum Ending {
+#[derive(Clone, Copy)]
+pub(crate) enum Ending<'a> {
+    Commit(&'a [u64]),
+    Release,
+}
+
+/// The same, for as long as it takes.
+enum OwnEnding {
     Commit(SmallVec<[u64; MAX_CLAIMS]>),
     Release,
 }
 
-impl Ending {
-    fn ask(&self, store: &dyn UsageStore, id: ReservationId) -> Answer {
+impl Ending<'_> {
+    #[inline]
+    fn ask(self, store: &dyn UsageStore, id: ReservationId) -> Answer {
         match self {
             Self::Commit(units) => store.commit(id, units),
             Self::Release => store.release(id),
         }
     }
 
-    fn name(&self) -> EndingName {
+    #[inline]
+    fn name(self) -> EndingName {
         match self {
             Self::Commit(_) => EndingName::Commit,
             Self::Release => EndingName::Release,
+        }
+    }
+
+    fn to_owned(self) -> OwnEnding {
+        match self {
+            Self::Commit(units) => OwnEnding::Commit(SmallVec::from_slice(units)),
+            Self::Release => OwnEnding::Release,
+        }
+    }
+}
+
+impl OwnEnding {
+    fn as_ref(&self) -> Ending<'_> {
+        match self {
+            Self::Commit(units) => Ending::Commit(units),
+            Self::Release => Ending::Release,
         }
     }
 }
@@ -61,29 +86,42 @@ impl Ending {
 type Answer = StoreFuture<Result<Settlement, StoreError>>;
 
 /// Ends a reservation: now, or in a task.
+#[inline]
 pub(crate) fn settle(
     store: Arc<dyn UsageStore>,
     id: ReservationId,
-    ending: Ending,
+    ending: Ending<'_>,
     counted: observe::OpenReservation,
 ) -> Settling {
     // Before the store is asked, so that it is told if the store panics.
     let job = Job {
         id,
-        ending,
+        ending: ending.name(),
         progress: Progress::Open,
         _counted: counted,
     };
-    let answer = match job.ending.ask(&*store, id).now_or_never() {
-        Ok(Err(error)) if error.kind().is_transient() => StoreFuture::ready(Err(error)),
-        Ok(answer) => return Settling::from(State::Done(job.end(answer))),
-        Err(answer) => answer,
-    };
+    match ending.ask(&*store, id).now_or_never() {
+        Ok(Err(error)) if error.kind().is_transient() => {
+            settle_later(store, job, ending, StoreFuture::ready(Err(error)))
+        }
+        Ok(answer) => Settling::from(State::Done(job.end(answer))),
+        Err(answer) => settle_later(store, job, ending, answer),
+    }
+}
+
+#[cold]
+fn settle_later(
+    store: Arc<dyn UsageStore>,
+    job: Job,
+    ending: Ending<'_>,
+    answer: Answer,
+) -> Settling {
     let Some((runtime, permit)) = place_for_task() else {
         return Settling::from(State::Inline { answer, job });
     };
+    let ending = ending.to_owned();
     let task = async move {
-        let result = persist(store, job, answer).await;
+        let result = persist(store, job, ending, answer).await;
         drop(permit);
         result
     };
@@ -112,18 +150,19 @@ pub(crate) fn await_abandoned<T: Send + 'static>(
 async fn persist(
     store: Arc<dyn UsageStore>,
     job: Job,
+    ending: OwnEnding,
     first: Answer,
 ) -> Result<Settlement, StoreError> {
     let mut answer = first;
     for attempt in 1..ATTEMPTS {
         match within_deadline(answer).await {
             Err(error) if error.kind().is_transient() => {
-                observe::retrying(job.id, job.ending.name(), attempt, &error);
+                observe::retrying(job.id, job.ending, attempt, &error);
             }
             result => return job.end(result),
         }
         tokio::time::sleep(pause_after(attempt)).await;
-        answer = job.ending.ask(&*store, job.id);
+        answer = ending.as_ref().ask(&*store, job.id);
     }
     let last = within_deadline(answer).await;
     job.end(last)
@@ -167,7 +206,7 @@ impl Drop for Permit {
 /// A reservation that is to be ended. If it is dropped before, that is told.
 struct Job {
     id: ReservationId,
-    ending: Ending,
+    ending: EndingName,
     progress: Progress,
     _counted: observe::OpenReservation,
 }
@@ -179,10 +218,11 @@ enum Progress {
 }
 
 impl Job {
+    #[inline]
     fn end(mut self, result: Result<Settlement, StoreError>) -> Result<Settlement, StoreError> {
         match &result {
-            Ok(settlement) => observe::settled(self.id, self.ending.name(), *settlement),
-            Err(error) => observe::left_to_expire(self.id, self.ending.name(), Some(error)),
+            Ok(settlement) => observe::settled(self.id, self.ending, *settlement),
+            Err(error) => observe::left_to_expire(self.id, self.ending, Some(error)),
         }
         self.progress = Progress::Ended;
         result
@@ -192,7 +232,7 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         if self.progress == Progress::Open {
-            observe::left_to_expire(self.id, self.ending.name(), None);
+            observe::left_to_expire(self.id, self.ending, None);
         }
     }
 }

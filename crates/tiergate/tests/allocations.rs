@@ -173,15 +173,15 @@ fn three_layers_allocate_nothing_without_the_fields() {
 }
 
 #[test]
-fn the_fields_cost_four_allocations() {
-    // The values of the two fields, and the two halves of a header map that was empty before.
+fn the_fields_cost_no_more_than_the_header_map_that_they_are_put_in() {
+    // The two halves of a header map that was empty before. Values are written where others were.
     let test = TestGate::platform().user("ada", "max");
     let layer = test
         .gate()
         .check_usage_limit("workflow_executions_monthly")
         .unwrap();
     let count = beyond_the_service(layer);
-    assert!((1..=4).contains(&count), "{count}");
+    assert!((1..=2).contains(&count), "{count}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::time::Timestamp;
 
 /// The microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 /// The days from the origin to 1970: thirty times as many as four hundred years have, and from March
 /// of year 0 on.
 const EPOCH: i64 = 30 * 146_097 + 719_468;
@@ -51,7 +51,7 @@ impl Month {
     }
 
     /// How many days it has.
-    fn length(self) -> u32 {
+    pub(super) fn length(self) -> u32 {
         self.next().first_day() - self.first_day()
     }
 

@@ -9,16 +9,18 @@ use crate::{Claim, CounterKey, CounterState, CounterWindow, Tally};
 use super::name::Name;
 use super::table::{Id, Named};
 
-/// In two cache lines, as what finding and counting costs is above all that memory has to be fetched.
-#[repr(align(64))]
+/// In two cache lines that processors fetch as a pair, as what finding and counting costs is above all
+/// that memory has to be fetched. What is written stands in the first, so that the second can be in the
+/// caches of several.
+#[repr(C, align(128))]
 #[derive(Debug)]
 pub(super) struct Counter {
     id: Id,
     /// How many open reservations refer to it.
     pins: u32,
     touched: Tick,
-    name: Name,
     count: Count,
+    name: Name,
 }
 
 const _: () = assert!(size_of::<Option<Counter>>() <= 128);
@@ -127,6 +129,7 @@ impl Counter {
     }
 
     /// Whether forgetting the counter would change no answer.
+    #[inline]
     pub(super) fn is_idle(&mut self, now: &Now<'_>) -> bool {
         if self.pins > 0 {
             return false;

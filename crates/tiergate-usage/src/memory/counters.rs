@@ -87,6 +87,7 @@ impl Counters {
         swept
     }
 
+    #[inline]
     fn forget_if_idle(&mut self, place: usize, now: &Now<'_>, room: &Room) -> bool {
         let forgotten = self.table.remove_at(place, |counter| counter.is_idle(now));
         if forgotten {

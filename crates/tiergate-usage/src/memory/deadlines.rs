@@ -38,12 +38,17 @@ impl Deadlines {
     /// Notes the deadline of what is newly at `handle`.
     #[inline]
     pub(crate) fn add<T>(&mut self, deadline: u64, now: u64, handle: Handle, all: &Slab<T>) {
-        self.generation.get_or_insert(handle.generation);
+        if self.generation.is_none() {
+            self.generation = Some(handle.generation);
+        }
         if deadline.saturating_sub(now) < NEAR {
             self.push(deadline, handle);
             self.thin_out(all);
         } else {
-            self.unordered = self.unordered.min(deadline);
+            // Hardly ever is, and what is not written need not be fetched for writing.
+            if deadline < self.unordered {
+                self.unordered = deadline;
+            }
         }
     }
 

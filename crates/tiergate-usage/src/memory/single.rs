@@ -22,6 +22,7 @@ use super::shards::Place;
 use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
 
 /// The open reservations of one shard that are of one claim without a key.
+#[repr(C)]
 #[derive(Debug)]
 pub(super) struct Singles {
     open: Slab<Single>,

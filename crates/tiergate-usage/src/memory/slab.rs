@@ -53,14 +53,16 @@ impl Vacancy {
     }
 }
 
+// What every insertion and every end writes stands first.
+#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    slots: Vec<Slot<T>>,
-    settled: VecDeque<u32>,
-    expired: VecDeque<u32>,
     // Never used twice, and begun at random, so that a handle from another store leads nowhere.
     next_generation: u64,
     occupied: usize,
+    settled: VecDeque<u32>,
+    slots: Vec<Slot<T>>,
+    expired: VecDeque<u32>,
 }
 
 #[derive(Debug)]

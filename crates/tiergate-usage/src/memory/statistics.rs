@@ -21,13 +21,16 @@ pub struct Statistics {
 }
 
 /// The part that each shard counts for itself.
+///
+/// What nearly every operation counts stands first.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) open: u64,
     pub(super) admitted: u64,
-    pub(super) replayed: u64,
-    pub(super) refused: u64,
     pub(super) committed: u64,
+    pub(super) refused: u64,
+    pub(super) replayed: u64,
     pub(super) released: u64,
     pub(super) expired: u64,
     pub(super) swept: u64,

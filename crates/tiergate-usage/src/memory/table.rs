@@ -100,18 +100,27 @@ impl<T: Named> Table<T> {
     }
 
     /// Takes out what lies in this place, if it is of that kind. Another may have come there then.
+    #[inline]
     pub(crate) fn remove_at(
         &mut self,
         place: usize,
         is_of_kind: impl FnOnce(&mut T) -> bool,
     ) -> bool {
-        let slot = self.places.get_mut(place);
-        if slot.and_then(|slot| slot.take_if(is_of_kind)).is_none() {
-            return false;
+        // Most are looked at and stay.
+        let found = self.places.get_mut(place).and_then(Option::as_mut);
+        let goes = found.is_some_and(is_of_kind);
+        if goes {
+            self.take_out(place);
         }
-        self.close_up(place);
-        self.taken -= 1;
-        true
+        goes
+    }
+
+    fn take_out(&mut self, place: usize) {
+        if let Some(slot) = self.places.get_mut(place) {
+            *slot = None;
+            self.close_up(place);
+            self.taken -= 1;
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -6,14 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
+
+use super::desk::{self, LARGEST, Value};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-
-/// The largest integer that a structured field can hold (RFC 9651, section 3.3.1).
-const LARGEST: u64 = 999_999_999_999_999;
 
 /// What the fields say about the limits of one request.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +21,10 @@ pub(crate) struct RateLimitFields {
 }
 
 /// What the fields say about one limit.
-#[derive(Clone, Debug)]
-pub(crate) struct RateLimitField {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RateLimitField<N = Arc<str>> {
     /// A key of the catalog: letters, digits and underscores, which need no escaping.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: N,
     pub(crate) quota: u64,
     /// How long the window is; none for a gauge, which has none.
     pub(crate) window: Option<Duration>,
@@ -40,66 +39,55 @@ impl RateLimitFields {
 
     pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
         for item in &self.items {
-            if let (Some(policy), Some(state)) = (item.policy(), item.state()) {
-                headers.append(RATE_LIMIT_POLICY, policy);
-                headers.append(RATE_LIMIT, state);
-            }
+            item.append_to(headers);
         }
     }
 }
 
-impl RateLimitField {
-    fn policy(&self) -> Option<HeaderValue> {
-        let mut text = Text::of(&self.name);
-        text.parameter(b";q=", self.quota);
-        if let Some(window) = self.window {
-            text.parameter(b";w=", whole_seconds(window));
+impl RateLimitField<&str> {
+    pub(crate) fn to_owned(self) -> RateLimitField {
+        let Self {
+            name,
+            quota,
+            window,
+            remaining,
+            resets_in,
+        } = self;
+        RateLimitField {
+            name: name.into(),
+            quota,
+            window,
+            remaining,
+            resets_in,
         }
-        text.into_value()
-    }
-
-    fn state(&self) -> Option<HeaderValue> {
-        let mut text = Text::of(&self.name);
-        text.parameter(b";r=", self.remaining);
-        if let Some(wait) = self.resets_in {
-            text.parameter(b";t=", whole_seconds(wait));
-        }
-        text.into_value()
     }
 }
 
-/// An item that is put together on the stack, so that a value costs one allocation. The machinery of
-/// `write!` takes more instructions for the two values than the request's decision does.
-struct Text(SmallVec<[u8; 128]>);
-
-impl Text {
-    fn of(name: &str) -> Self {
-        let mut text = Self(SmallVec::new());
-        text.0.push(b'"');
-        text.0.extend_from_slice(name.as_bytes());
-        text.0.push(b'"');
-        text
-    }
-
-    fn parameter(&mut self, name: &[u8], value: u64) {
-        let mut digits = [b'0'; 20];
-        let mut rest = value.min(LARGEST);
-        let mut first = digits.len();
-        for (place, digit) in digits.iter_mut().enumerate().rev() {
-            first = place;
-            // A remainder of ten fits into a byte.
-            *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or(0));
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
+impl<N: AsRef<str>> RateLimitField<N> {
+    pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
+        let values =
+            desk::with(|desk| Some((desk.policy(self.policy())?, desk.state(self.state())?)));
+        if let Some((policy, state)) = values {
+            headers.append(RATE_LIMIT_POLICY, policy);
+            headers.append(RATE_LIMIT, state);
         }
-        self.0.extend_from_slice(name);
-        self.0.extend_from_slice(digits.get(first..).unwrap_or(&[]));
     }
 
-    fn into_value(self) -> Option<HeaderValue> {
-        HeaderValue::from_bytes(&self.0).ok()
+    /// What stays the same from one request to the next.
+    fn policy(&self) -> Value<'_> {
+        Value {
+            name: self.name.as_ref(),
+            units: (";q=", self.quota),
+            seconds: (";w=", self.window.map(whole_seconds)),
+        }
+    }
+
+    fn state(&self) -> Value<'_> {
+        Value {
+            name: self.name.as_ref(),
+            units: (";r=", self.remaining),
+            seconds: (";t=", self.resets_in.map(whole_seconds)),
+        }
     }
 }
 
@@ -114,6 +102,7 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
@@ -170,6 +159,10 @@ mod tests {
         );
     }
 
+    fn value(value: Value<'_>) -> HeaderValue {
+        desk::with(|desk| desk.state(value)).unwrap()
+    }
+
     /// The name and the parameters of the only item of a field, read by an independent parser.
     fn parse(value: &HeaderValue) -> (String, Vec<(String, u64)>) {
         let list: sfv::List = sfv::Parser::new(value.as_bytes()).parse().unwrap();
@@ -193,7 +186,7 @@ mod tests {
             window: Option<Duration>,
             resets_in: Option<Duration>,
         ) {
-            let item = RateLimitField {
+            let item: RateLimitField = RateLimitField {
                 name: name.as_str().into(),
                 quota,
                 window,
@@ -208,11 +201,11 @@ mod tests {
                     .collect::<Vec<_>>()
             };
             prop_assert_eq!(
-                parse(&item.policy().unwrap()),
+                parse(&value(item.policy())),
                 (name.clone(), parameters(("q", quota), ("w", window)))
             );
             prop_assert_eq!(
-                parse(&item.state().unwrap()),
+                parse(&value(item.state())),
                 (name, parameters(("r", remaining), ("t", resets_in)))
             );
         }

@@ -1,5 +1,6 @@
 //! How a denial is said to an HTTP client.
 
+mod desk;
 mod fields;
 mod kept;
 mod platform;

@@ -14,7 +14,6 @@ use super::charged::{Listeners, RecordUsage};
 use super::glance::Verdicts;
 use super::live::LiveCatalog;
 use super::observe::Observer;
-use super::tab::TabPool;
 use super::thresholds::Thresholds;
 use super::{GateId, Inner, StoreOutage, TierGate};
 use crate::denial::{RenderDenial, Renderer};
@@ -260,7 +259,6 @@ impl TierGateBuilder {
                 listeners: self.listeners,
                 subject: self.subject,
                 renderer: self.renderer,
-                tabs: TabPool::default(),
                 observer: Observer::default(),
             }),
         })

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use smallvec::SmallVec;
 use tiergate_core::catalog::ForeignIdError;
 use tiergate_core::decision::{
@@ -9,8 +10,8 @@ use tiergate_core::decision::{
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Meter, Subject};
 use tiergate_usage::{
-    Admission, Admitting, Claim, CounterKey, CounterState, IdempotencyKey, MAX_CLAIMS, Replay,
-    Reservation, Reserve, Settlement, StoreError, StoreErrorKind,
+    Admitted, Admitting, Asked, Claim, CounterKey, CounterState, Hold, IdempotencyKey, MAX_CLAIMS,
+    Replay, Reserve, Settlement, StoreError, StoreErrorKind,
 };
 
 use super::charged::{Account, Bill};
@@ -60,12 +61,12 @@ impl TierGate {
         idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Counting, CountError> {
         let standing = self.standing(inquiry);
-        let mut tab = self.tabs().open(decision::grant(&standing), standing.now());
+        let mut tab = Tab::open(decision::grant(&standing), standing.now());
         for &Asking { limit, units } in asking {
             let asked = units.unwrap_or(0);
             match decision::admit(&inquiry.catalog, &standing, limit, asked)? {
                 decision::Admission::Denied(denial) => {
-                    self.tabs().put(tab);
+                    tab.put_away();
                     return Err(CountError::Denied(denial));
                 }
                 decision::Admission::Countable(allowance) => {
@@ -90,22 +91,27 @@ impl TierGate {
         Ok(Counting(tab))
     }
 
-    /// Asks the store for units. None if there is nothing to ask.
+    /// Asks the store for units: its answer, if it is there at once, or what brings it. None if there
+    /// is nothing to ask.
     pub(crate) fn ask_store(
         &self,
         inquiry: &Inquiry,
-        Counting(tab): &Counting,
+        Counting(tab): &mut Counting,
         idempotency_key: Option<&IdempotencyKey>,
-    ) -> Option<Admitting> {
+    ) -> Option<Result<Result<Asked, StoreError>, Admitting>> {
         if tab.items.is_empty() {
             return None;
         }
-        let claims = claims_on(tab, &inquiry.subject, |allowance| allowance.limit);
-        let mut request = Reserve::new(&claims, self.inner.reservation_ttl);
+        for item in &tab.items {
+            let key = counter_key(&inquiry.subject, &item.allowance);
+            let claim = Claim::new(key, item.reserved, item.allowance.limit);
+            tab.claims.push(claim);
+        }
+        let mut request = Reserve::new(&tab.claims, self.inner.reservation_ttl);
         if let Some(key) = idempotency_key {
             request = request.with_idempotency_key(key);
         }
-        Some(Reservation::admit(Arc::clone(&self.inner.usage), request))
+        Some(Hold::ask(&self.inner.usage, request))
     }
 
     /// Takes the store's answer.
@@ -113,14 +119,14 @@ impl TierGate {
         &self,
         inquiry: &Inquiry,
         counting: Counting,
-        answer: Result<Admission, StoreError>,
+        answer: Result<Asked, StoreError>,
         outage: Option<StoreOutage>,
     ) -> Result<Count, (Denial, RateLimitFields)> {
         let refused = match answer {
-            Ok(Admission::Admitted(reservation)) => {
-                return Ok(counting.admitted(reservation));
+            Ok(Asked::Admitted(hold, admitted)) => {
+                return Ok(counting.admitted(hold, &admitted));
             }
-            Ok(Admission::Refused(refused)) => refused,
+            Ok(Asked::Refused(refused)) => refused,
             Err(error) => return self.without_store(inquiry, counting, &error, outage),
         };
         let standing = self.standing(inquiry);
@@ -144,9 +150,10 @@ impl TierGate {
         let mut fields = RateLimitFields::default();
         // The fields speak of the subject's own limit, which may be another one than was asked of.
         if denial.kind() != DenialKind::BillingUnavailable {
-            fields.extend(field(allowance, refused.state(), tab.now));
+            let field = field(allowance, refused.state(), tab.now);
+            fields.extend(field.map(RateLimitField::to_owned));
         }
-        self.tabs().put(tab);
+        tab.put_away();
         Err((denial, fields))
     }
 
@@ -168,7 +175,7 @@ impl TierGate {
             Some(StoreOutage::Allow) => Ok(counting.unanswered()),
             Some(StoreOutage::Allowance(units)) => {
                 match self.spend_allowance(&inquiry.subject, &counting, units.get()) {
-                    Some(reservation) => Ok(counting.degraded().admitted(reservation)),
+                    Some((hold, admitted)) => Ok(counting.degraded().admitted(hold, &admitted)),
                     None => refusal(),
                 }
             }
@@ -185,14 +192,14 @@ impl TierGate {
         subject: &Subject,
         counting: &Counting,
         most: u64,
-    ) -> Option<Reservation> {
+    ) -> Option<(Hold, Admitted)> {
         let claims = claims_on(&counting.0, subject, |allowance| {
             Limit::AtMost(allowance.limit.at_most().unwrap_or(u64::MAX).min(most))
         });
         let request = Reserve::new(&claims, self.inner.reservation_ttl);
         // The memory of this process answers at once.
-        match Reservation::admit(Arc::clone(&self.inner.allowance), request).now_or_never() {
-            Ok(Ok(Admission::Admitted(reservation))) => Some(reservation),
+        match Hold::ask(&self.inner.allowance, request) {
+            Ok(Ok(Asked::Admitted(hold, admitted))) => Some((hold, admitted)),
             _ => None,
         }
     }
@@ -223,13 +230,13 @@ impl Counting {
         Count(counting.0)
     }
 
-    fn admitted(self, reservation: Reservation) -> Count {
+    #[inline]
+    fn admitted(self, hold: Hold, admitted: &Admitted) -> Count {
         let Self(mut tab) = self;
-        let states = reservation.admitted().states();
-        for (item, state) in tab.items.iter_mut().zip(states) {
+        for (item, state) in tab.items.iter_mut().zip(admitted.states()) {
             item.state = Some(*state);
         }
-        tab.hold(Holding::Reserved(reservation));
+        tab.hold(Holding::Reserved(hold));
         Count(tab)
     }
 }
@@ -266,16 +273,17 @@ impl Count {
         }
     }
 
-    /// What the client is told of it.
-    pub(crate) fn fields(&self) -> RateLimitFields {
+    /// Tells the client of it.
+    pub(crate) fn append_fields(&self, headers: &mut HeaderMap) {
         let Self(tab) = self;
-        let mut fields = RateLimitFields::default();
         for item in &tab.items {
-            if let Some(state) = item.state {
-                fields.extend(field(&item.allowance, state, tab.now));
+            if let Some(field) = item
+                .state
+                .and_then(|state| field(&item.allowance, state, tab.now))
+            {
+                field.append_to(headers);
             }
         }
-        fields
     }
 
     /// Charges the units, or gives them back. What the store cannot do at once goes on without the
@@ -286,40 +294,33 @@ impl Count {
         let units = tab.cell.settle();
         let units = units.get(..tab.items.len()).unwrap_or(&units);
         let settled = match (charge, holding) {
-            (Charge::Commit, Holding::Reserved(reservation)) => {
-                commit(gate, reservation, units, tab.bill(units))
-            }
+            (Charge::Commit, Holding::Reserved(hold)) => commit(gate, hold, units, tab.bill(units)),
             (Charge::Commit, Holding::Uncounted) => {
                 gate.charge(tab.bill(units));
                 None
             }
             (Charge::Commit, Holding::Nothing) | (Charge::Release, _) => None,
         };
-        gate.tabs().put(tab);
+        tab.put_away();
         settled
     }
 
     pub(super) fn into_reserved(self, gate: &TierGate) -> Option<Reserved> {
         let Self(mut tab) = self;
-        let Holding::Reserved(reservation) = tab.let_go() else {
+        let Holding::Reserved(hold) = tab.let_go() else {
             return None;
         };
         let item = tab.items.pop()?;
         let account = tab.account.take().map(|account| (gate.clone(), account));
         let now = tab.now;
-        gate.tabs().put(tab);
-        Reserved::new(reservation, item, account, now)
+        tab.put_away();
+        Reserved::new(hold, item, account, now)
     }
 }
 
-fn commit(
-    gate: &TierGate,
-    reservation: Reservation,
-    units: &[u64],
-    bill: Option<Bill>,
-) -> Option<Settled> {
-    let replay = reservation.admitted().replay();
-    match (reservation.commit_with(units).now_or_never(), replay) {
+fn commit(gate: &TierGate, hold: Hold, units: &[u64], bill: Option<Bill>) -> Option<Settled> {
+    let replay = hold.replay();
+    match (hold.commit(units).now_or_never(), replay) {
         // Whoever settled it was charged.
         (Ok(Ok(Settlement::AlreadySettled)), _) => None,
         (Ok(settled), _) => {
@@ -374,7 +375,11 @@ pub(super) fn resets_at(
     }
 }
 
-fn field(allowance: &Allowance, state: CounterState, now: Timestamp) -> Option<RateLimitField> {
+fn field(
+    allowance: &Allowance,
+    state: CounterState,
+    now: Timestamp,
+) -> Option<RateLimitField<&str>> {
     let quota = allowance.limit.at_most()?;
     let window: Option<Duration> = match (allowance.window, allowance.meter) {
         (Some(window), _) => Some(window.length()),
@@ -382,7 +387,7 @@ fn field(allowance: &Allowance, state: CounterState, now: Timestamp) -> Option<R
         (None, Meter::Gauge | Meter::Quota(_)) => None,
     };
     Some(RateLimitField {
-        name: Arc::clone(&allowance.feature),
+        name: &*allowance.feature,
         quota,
         window,
         remaining: quota.saturating_sub(state.used()),

@@ -60,7 +60,6 @@ use charged::Listeners;
 use glance::Verdicts;
 use live::LiveCatalog;
 use observe::Observer;
-use tab::TabPool;
 
 /// Answers what a subject may do, and makes the layers that enforce it.
 ///
@@ -102,7 +101,6 @@ struct Inner {
     listeners: Listeners,
     subject: SubjectSource,
     renderer: Renderer,
-    tabs: TabPool,
     observer: Observer,
 }
 
@@ -195,10 +193,6 @@ impl TierGate {
 
     pub(crate) fn renderer(&self) -> &Renderer {
         &self.inner.renderer
-    }
-
-    pub(crate) fn tabs(&self) -> &TabPool {
-        &self.inner.tabs
     }
 
     pub(crate) fn observer(&self) -> &Observer {

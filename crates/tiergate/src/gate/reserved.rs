@@ -1,6 +1,6 @@
 use tiergate_core::Limit;
 use tiergate_core::time::Timestamp;
-use tiergate_usage::{CounterState, Reservation, Settling};
+use tiergate_usage::{CounterState, Hold, Settling};
 
 use super::TierGate;
 use super::charged::Account;
@@ -17,14 +17,14 @@ pub struct Reserved {
     item: Item,
     state: CounterState,
     resets_at: Option<Timestamp>,
-    reservation: Reservation,
+    hold: Hold,
     /// There where somebody wants to hear of what is charged.
     account: Option<(TierGate, Account)>,
 }
 
 impl Reserved {
     pub(super) fn new(
-        reservation: Reservation,
+        hold: Hold,
         item: Item,
         account: Option<(TierGate, Account)>,
         now: Timestamp,
@@ -34,7 +34,7 @@ impl Reserved {
             resets_at: resets_at(&item.allowance, state, now),
             item,
             state,
-            reservation,
+            hold,
             account,
         })
     }
@@ -83,7 +83,7 @@ impl Reserved {
     /// As for [`commit`](Self::commit).
     #[must_use = "the result tells whether it was charged"]
     pub fn commit_units(self, units: u64) -> Settling {
-        let settling = self.reservation.commit_with(&[units]);
+        let settling = self.hold.commit(&[units]);
         if let Some((gate, account)) = &self.account {
             gate.charged(account, &self.item, units);
         }
@@ -97,6 +97,6 @@ impl Reserved {
     /// As for [`commit`](Self::commit).
     #[must_use = "the result tells whether it was given back"]
     pub fn release(self) -> Settling {
-        self.reservation.release()
+        self.hold.release()
     }
 }

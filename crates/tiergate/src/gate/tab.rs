@@ -1,12 +1,13 @@
 //! What a request takes of its limits, from the question to the charge.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use tiergate_core::LimitId;
 use tiergate_core::decision::{Allowance, Grant};
 use tiergate_core::time::Timestamp;
-use tiergate_usage::{CounterState, Reservation};
+use tiergate_usage::{Claim, CounterState, Hold};
 
 use super::charged::{Account, Bill};
 use crate::request::Cell;
@@ -20,6 +21,8 @@ pub(crate) struct Tab {
     pub(super) grant: Grant,
     pub(super) now: Timestamp,
     pub(super) items: SmallVec<[Item; 1]>,
+    /// What the store is asked, for each item, in memory that is had already.
+    pub(super) claims: SmallVec<[Claim; 1]>,
     pub(super) cell: Arc<Cell>,
     pub(super) holding: Holding,
     /// There where somebody wants to hear of what is charged.
@@ -28,17 +31,13 @@ pub(crate) struct Tab {
 
 /// What is held of the items of a tab.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every tab holds a reservation, and a box would be an allocation for each"
-)]
 pub(super) enum Holding {
     /// Nothing, and nothing will be charged.
     Nothing,
     /// Nothing, because nobody could be asked. It is billed all the same.
     Uncounted,
     /// The units. Dropping it gives them back.
-    Reserved(Reservation),
+    Reserved(Hold),
 }
 
 /// Units of one limit.
@@ -51,30 +50,23 @@ pub(super) struct Item {
     pub(super) state: Option<CounterState>,
 }
 
-/// Tabs that are not in use, so that a request needs no memory of its own for one, nor for its
-/// tickets.
-#[derive(Debug, Default)]
-pub(crate) struct TabPool {
+thread_local! {
+    /// Tabs that are not in use, so that a request needs no memory of its own for one, nor for its
+    /// tickets. Each thread has its own, so that none waits for another.
     #[expect(
         clippy::vec_box,
         reason = "a tab is handed out in the place where it lies"
     )]
-    free: Mutex<Vec<Box<Tab>>>,
+    static FREE: RefCell<Vec<Box<Tab>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// How many tabs a thread keeps. Beyond that many requests at once, they are made and dropped.
+const KEPT: usize = 256;
 
 impl Tab {
     /// Holds what was taken, and gives tickets their say in it.
     pub(super) fn hold(&mut self, holding: Holding) {
-        let units = self.items.iter().map(|item| item.reserved);
-        // A tab that is handed out has its cell to itself: no ticket is made before this.
-        match Arc::get_mut(&mut self.cell) {
-            Some(own) => own.open(units),
-            None => {
-                let mut fresh = Cell::default();
-                fresh.open(units);
-                self.cell = Arc::new(fresh);
-            }
-        }
+        open_anew(&mut self.cell, self.items.iter().map(|item| item.reserved));
         self.holding = holding;
     }
 
@@ -92,48 +84,56 @@ impl Tab {
             units: SmallVec::from_slice(units),
         })
     }
-}
-
-impl TabPool {
-    /// How many tabs are kept. Beyond that many requests at once, they are made and dropped.
-    const CAPACITY: usize = 1_024;
 
     /// An empty tab.
-    pub(super) fn open(&self, grant: Grant, now: Timestamp) -> Box<Tab> {
-        let free = self
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        match free {
-            Some(mut tab) => {
-                tab.grant = grant;
-                tab.now = now;
-                tab
-            }
-            None => Box::new(Tab {
-                grant,
-                now,
-                items: SmallVec::new(),
-                cell: Arc::default(),
-                holding: Holding::Nothing,
-                account: None,
-            }),
+    #[inline]
+    pub(super) fn open(grant: Grant, now: Timestamp) -> Box<Self> {
+        // A thread that ends has none any more.
+        let free = FREE.try_with(|free| free.borrow_mut().pop());
+        if let Ok(Some(mut tab)) = free {
+            tab.grant = grant;
+            tab.now = now;
+            return tab;
         }
+        Box::new(Self {
+            grant,
+            now,
+            items: SmallVec::new(),
+            claims: SmallVec::new(),
+            cell: Arc::default(),
+            holding: Holding::Nothing,
+            account: None,
+        })
     }
 
-    /// Keeps a tab for another request, unless a ticket of this one is still held somewhere. What it
-    /// holds is given back.
-    pub(super) fn put(&self, mut tab: Box<Tab>) {
-        if Arc::get_mut(&mut tab.cell).is_none() {
-            return;
-        }
-        tab.items.clear();
-        tab.holding = Holding::Nothing;
-        tab.account = None;
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < Self::CAPACITY {
-            free.push(tab);
+    /// Keeps the tab for another request of this thread. What it holds is given back. A ticket that is
+    /// still held somewhere has no say in what comes, see [`open_anew`].
+    #[inline]
+    pub(super) fn put_away(mut self: Box<Self>) {
+        self.items.clear();
+        self.claims.clear();
+        self.holding = Holding::Nothing;
+        self.account = None;
+        // Dropped where a thread ends.
+        let _ended = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
+            if free.len() < KEPT {
+                free.push(self);
+            }
+        });
+    }
+}
+
+/// Lets tickets have a say in so many units of each claim.
+#[inline]
+fn open_anew(cell: &mut Arc<Cell>, units: impl Iterator<Item = u64>) {
+    match Arc::get_mut(cell) {
+        Some(own) => own.open(units),
+        // A ticket of the request that had the tab before is still held somewhere.
+        None => {
+            let mut fresh = Cell::default();
+            fresh.open(units);
+            *cell = Arc::new(fresh);
         }
     }
 }
@@ -148,14 +148,13 @@ mod tests {
     use crate::testing::platform_catalog;
 
     /// A tab whose units tickets have a say in.
-    fn open(pool: &TabPool, units: &[u64]) -> Box<Tab> {
+    fn open(units: &[u64]) -> Box<Tab> {
         let (catalog, ada) = (platform_catalog(), Subject::user("ada"));
         let (known, now) = (Knowledge::NoSubscription, Timestamp::from_seconds(0));
         let standing = Standing::of(&catalog, &ada, known, Policy::DEFAULT, now);
-        let mut tab = pool.open(grant(&standing), now);
-        Arc::get_mut(&mut tab.cell)
-            .unwrap()
-            .open(units.iter().copied());
+        let mut tab = Tab::open(grant(&standing), now);
+        open_anew(&mut tab.cell, units.iter().copied());
+        tab.holding = Holding::Uncounted;
         tab
     }
 
@@ -165,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_settled_request_takes_no_quantity() {
-        let tab = open(&TabPool::default(), &[3, 5]);
+        let tab = open(&[3, 5]);
         let ticket = ticket(&tab, 1);
         ticket.set_quantity(9).unwrap();
         assert_eq!(tab.cell.settle()[..2], [3, 9]);
@@ -175,24 +174,22 @@ mod tests {
 
     #[test]
     fn a_ticket_that_outlives_its_request_never_speaks_for_another() {
-        let pool = TabPool::default();
-        let tab = open(&pool, &[1]);
+        let tab = open(&[1]);
         let leaked = ticket(&tab, 0);
         tab.cell.settle();
-        pool.put(tab);
-        let next = open(&pool, &[7]);
+        tab.put_away();
+        let next = open(&[7]);
         assert!(leaked.set_quantity(100).is_err());
         assert_eq!(next.cell.settle()[0], 7);
     }
 
     #[test]
     fn a_tab_and_its_cell_are_used_again() {
-        let pool = TabPool::default();
-        let tab = open(&pool, &[1]);
+        let tab = open(&[1]);
         let address = Arc::as_ptr(&tab.cell);
         tab.cell.settle();
-        pool.put(tab);
-        let again = open(&pool, &[2]);
+        tab.put_away();
+        let again = open(&[2]);
         assert_eq!(Arc::as_ptr(&again.cell), address);
         assert!(ticket(&again, 0).set_quantity(3).is_ok());
     }

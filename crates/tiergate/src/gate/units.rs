@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tiergate_core::decision::Allowance;
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Subject};
-use tiergate_usage::{CounterKey, CounterState, CounterWindow};
+use tiergate_usage::{Asked, CounterKey, CounterState, CounterWindow};
 
 use super::metering::{Asking, CountError, allowance, counter_key, resets_at};
 use super::reserved::Reserved;
@@ -146,16 +146,18 @@ impl TierGate {
             limit,
             units: Some(units),
         };
-        let counting = match self.begin_count(inquiry, slice::from_ref(&asking), None) {
+        let mut counting = match self.begin_count(inquiry, slice::from_ref(&asking), None) {
             Ok(counting) => counting,
             Err(CountError::Denied(denial)) => return Err(denial.into()),
             Err(CountError::ForeignId(error)) => return Err(CheckError::from(error).into()),
         };
-        let Some(admitting) = self.ask_store(inquiry, &counting, None) else {
-            return Err(CheckError::NoUnits.into());
+        let answer = match self.ask_store(inquiry, &mut counting, None) {
+            None => return Err(CheckError::NoUnits.into()),
+            Some(Ok(answer)) => answer,
+            Some(Err(admitting)) => admitting.await.map(Asked::from),
         };
         // For plain code a store that does not answer is an error, whatever policy says of requests.
-        let admission = admitting.await.map_err(CheckError::from)?;
+        let admission = answer.map_err(CheckError::from)?;
         self.end_count(inquiry, counting, Ok(admission), None)
             .map_err(|(denial, _)| denial)?
             .into_reserved(self)

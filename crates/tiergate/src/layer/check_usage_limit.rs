@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
 use tiergate_core::{Denial, LimitId};
-use tiergate_usage::{Admission, IdempotencyKey, MAX_CLAIMS, StoreError};
+use tiergate_usage::{Admission, Asked, IdempotencyKey, MAX_CLAIMS, StoreError};
 
 use super::define::define_layer;
 use super::guard::Guard;
@@ -307,7 +307,7 @@ impl Rule for LimitRule {
     fn judge(guard: &Guard<Self>, inquiry: &Inquiry, asked: &AskedUnits) -> Step<Self> {
         let gate = &guard.gate;
         let key = asked.idempotency_key.as_ref();
-        let counting = match gate.begin_count(inquiry, &asked.asking, key) {
+        let mut counting = match gate.begin_count(inquiry, &asked.asking, key) {
             Ok(counting) => counting,
             Err(CountError::Denied(denial)) => return Step::Done(Err(denial.into())),
             Err(CountError::ForeignId(error)) => {
@@ -315,12 +315,10 @@ impl Rule for LimitRule {
                 return Step::Done(Err(Denial::billing_unavailable().into()));
             }
         };
-        match gate.ask_store(inquiry, &counting, key) {
+        match gate.ask_store(inquiry, &mut counting, key) {
             None => Step::Done(Ok(allow(guard, counting.nothing()))),
-            Some(admitting) => match admitting.now_or_never() {
-                Ok(answer) => Step::Done(Self::conclude(guard, inquiry, counting, answer)),
-                Err(admitting) => Step::Ask(Box::new(admitting), counting),
-            },
+            Some(Ok(answer)) => Step::Done(end(guard, inquiry, counting, answer)),
+            Some(Err(admitting)) => Step::Ask(Box::new(admitting), counting),
         }
     }
 
@@ -330,21 +328,30 @@ impl Rule for LimitRule {
         counting: Counting,
         answer: Result<Admission, StoreError>,
     ) -> Verdict<LimitPass> {
-        let rule = &guard.rule;
-        match guard.gate.end_count(inquiry, counting, answer, rule.outage) {
-            Ok(count) => Ok(allow(guard, count)),
-            Err((denial, fields)) => Err(Box::new(Refused {
-                denial,
-                fields: match rule.fields {
-                    Fields::Sent => fields,
-                    Fields::Omitted => RateLimitFields::default(),
-                },
-            })),
-        }
+        end(guard, inquiry, counting, answer.map(Asked::from))
     }
 
     fn kind(&self) -> &'static str {
         "limit"
+    }
+}
+
+fn end(
+    guard: &Guard<LimitRule>,
+    inquiry: &Inquiry,
+    counting: Counting,
+    answer: Result<Asked, StoreError>,
+) -> Verdict<LimitPass> {
+    let rule = &guard.rule;
+    match guard.gate.end_count(inquiry, counting, answer, rule.outage) {
+        Ok(count) => Ok(allow(guard, count)),
+        Err((denial, fields)) => Err(Box::new(Refused {
+            denial,
+            fields: match rule.fields {
+                Fields::Sent => fields,
+                Fields::Omitted => RateLimitFields::default(),
+            },
+        })),
     }
 }
 
@@ -373,7 +380,7 @@ impl Pass for LimitPass {
         let Self { guard, count } = self;
         let charge = (guard.rule.charge)(status, headers);
         if let Fields::Sent = guard.rule.fields {
-            count.fields().append_to(headers);
+            count.append_fields(headers);
         }
         count.settle(&guard.gate, charge)
     }

@@ -1,0 +1,238 @@
+//! The guard of a reservation.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::settle::{Ending, Settling, settle};
+use crate::{
+    Admission, Admitted, Admitting, Refused, Replay, ReservationId, Reserve, ReserveOutcome,
+    StoreError, UsageStore, observe,
+};
+
+/// What a [`Reservation`](crate::Reservation) is without the store's answer: units that are held, and given
+/// back unless they are committed.
+///
+/// It is much smaller, for who keeps many, or hands them on, while requests are answered. Dropping it
+/// is dropping the reservation.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use tiergate_core::{Limit, Subject};
+/// use tiergate_usage::{
+///     Asked, Claim, CounterKey, CounterWindow, Hold, MemoryUsage, Reserve, UsageStore,
+/// };
+///
+/// let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+/// let stored = CounterKey::new(Subject::user("42"), "storage_limit_gb", CounterWindow::Level);
+/// let claims = [Claim::new(stored, 3, Limit::AtMost(5))];
+/// let request = Reserve::new(&claims, Duration::from_secs(60));
+/// // This store always answers at once.
+/// if let Ok(Ok(Asked::Admitted(hold, admitted))) = Hold::ask(&store, request) {
+///     assert_eq!(admitted.states()[0].used(), 3);
+///     assert!(hold.commit(&[2]).now_or_never().is_ok());
+/// }
+/// ```
+#[must_use = "what is held is given back when this is dropped"]
+pub struct Hold {
+    // None once it has been handed on to be settled.
+    open: Option<Open>,
+    id: ReservationId,
+    replay: Replay,
+}
+
+struct Open {
+    store: Arc<dyn UsageStore>,
+    counted: observe::OpenReservation,
+}
+
+/// What became of an operation, as [`Admission`](crate::Admission) tells it too.
+#[derive(Debug)]
+pub enum Asked {
+    /// It may go on. Its units are held, and this is what the store said of them.
+    Admitted(Hold, Admitted),
+    /// A limit leaves no room for it.
+    Refused(Refused),
+}
+
+impl Hold {
+    /// Asks `store` for the claims of `request`: what became of them, if the store answers at once, or
+    /// the future to be awaited.
+    ///
+    /// # Errors
+    ///
+    /// The future, which is that of [`Reservation::admit`](crate::Reservation::admit), where the store
+    /// has to be waited for. Within, the error of [`UsageStore::reserve`].
+    #[expect(
+        clippy::result_large_err,
+        reason = "the future itself is handed over, unallocated"
+    )]
+    #[inline]
+    pub fn ask(
+        store: &Arc<dyn UsageStore>,
+        request: Reserve<'_>,
+    ) -> Result<Result<Asked, StoreError>, Admitting> {
+        let answer = match store.reserve(request).now_or_never() {
+            Ok(answer) => answer,
+            Err(answer) => return Err(Admitting::of(answer, Arc::clone(store), request)),
+        };
+        observe::reserved(&answer);
+        Ok(answer.map(|outcome| match outcome {
+            ReserveOutcome::Admitted(admitted) => {
+                Asked::Admitted(Self::new(Arc::clone(store), &admitted), admitted)
+            }
+            ReserveOutcome::Refused(refused) => Asked::Refused(refused),
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn new(store: Arc<dyn UsageStore>, admitted: &Admitted) -> Self {
+        Self {
+            open: Some(Open {
+                store,
+                counted: observe::OpenReservation::begin(),
+            }),
+            id: admitted.id(),
+            replay: admitted.replay(),
+        }
+    }
+
+    /// What the store knows it by.
+    #[must_use]
+    pub fn id(&self) -> ReservationId {
+        self.id
+    }
+
+    /// Whether the operation was a retry.
+    #[must_use]
+    pub fn replay(&self) -> Replay {
+        self.replay
+    }
+
+    /// As [`Reservation::commit_with`](crate::Reservation::commit_with).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn commit(self, units: &[u64]) -> Settling {
+        self.finish(Ending::Commit(units))
+    }
+
+    /// As [`Reservation::release`](crate::Reservation::release).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn release(self) -> Settling {
+        self.finish(Ending::Release)
+    }
+
+    #[inline]
+    fn finish(mut self, ending: Ending<'_>) -> Settling {
+        match self.open.take() {
+            Some(open) => settle(open.store, self.id, ending, open.counted),
+            None => Settling::done(),
+        }
+    }
+}
+
+impl From<Admission> for Asked {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Admitted(reservation) => {
+                let (hold, admitted) = reservation.into_parts();
+                Self::Admitted(hold, admitted)
+            }
+            Admission::Refused(refused) => Self::Refused(refused),
+        }
+    }
+}
+
+impl Drop for Hold {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            give_back(open, self.id);
+        }
+    }
+}
+
+#[cold]
+fn give_back(open: Open, id: ReservationId) {
+    // It begins at once, and goes on by itself. A store that panics must not do so out of
+    // here: while a handler's panic unwinds, a second one would end the process.
+    let release = || drop(settle(open.store, id, Ending::Release, open.counted));
+    drop(catch_unwind(AssertUnwindSafe(release)));
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold")
+            .field("id", &self.id)
+            .field("replay", &self.replay)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tiergate_core::{Limit, Subject};
+
+    use super::*;
+    use crate::{Claim, CounterKey, CounterWindow, MemoryUsage, Reservation, Settlement};
+
+    fn claims(units: u64) -> [Claim; 1] {
+        let key = CounterKey::new(Subject::user("ada"), "storage", CounterWindow::Level);
+        [Claim::new(key, units, Limit::AtMost(5))]
+    }
+
+    fn ask(store: &Arc<dyn UsageStore>, units: u64) -> Asked {
+        let claims = claims(units);
+        let request = Reserve::new(&claims, Duration::from_secs(60));
+        Hold::ask(store, request)
+            .expect("it answers at once")
+            .unwrap()
+    }
+
+    fn used(store: &Arc<dyn UsageStore>) -> u64 {
+        let key = claims(1)[0].key().clone();
+        store.peek(&[key]).now_or_never().unwrap().unwrap()[0].used()
+    }
+
+    #[test]
+    fn what_is_held_is_used_or_given_back() {
+        let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+        let Asked::Admitted(hold, admitted) = ask(&store, 3) else {
+            panic!("nothing is used");
+        };
+        assert_eq!((hold.id(), hold.replay()), (admitted.id(), Replay::First));
+        assert_eq!(admitted.states()[0].used(), 3);
+        assert!(matches!(ask(&store, 3), Asked::Refused(_)));
+        drop(hold);
+        assert_eq!(used(&store), 0);
+
+        let Asked::Admitted(hold, _) = ask(&store, 3) else {
+            panic!("it was given back");
+        };
+        let settled = hold.commit(&[2]).now_or_never().unwrap();
+        assert_eq!(settled.unwrap(), Settlement::Settled);
+        assert_eq!(used(&store), 2);
+    }
+
+    #[test]
+    fn a_reservation_that_is_taken_apart_holds_on() {
+        let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+        let claims = claims(3);
+        let request = Reserve::new(&claims, Duration::from_secs(60));
+        let admission = Reservation::admit(Arc::clone(&store), request).now_or_never();
+        let Asked::Admitted(hold, _) = admission.unwrap().unwrap().into() else {
+            panic!("nothing is used");
+        };
+        assert_eq!(used(&store), 3);
+        drop(hold.release());
+        assert_eq!(used(&store), 0);
+    }
+}
