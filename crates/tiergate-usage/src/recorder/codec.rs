@@ -105,7 +105,7 @@ pub(super) fn decode(sequence: u64, payload: &[u8]) -> Option<Record> {
     } else {
         SubjectKind::User
     };
-    let subject = Subject::new(kind, Arc::from(rest.text()?));
+    let subject = Subject::new(kind, rest.text()?);
     let metric = rest.text()?.into();
     let mut optional = |part| match has(part) {
         true => rest.text().map(|text| Some(text.into())),

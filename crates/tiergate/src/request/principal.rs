@@ -44,7 +44,7 @@ impl Clone for Principal {
 impl Principal {
     /// A user, by the id that the subscription service knows them by.
     #[must_use]
-    pub fn user(id: impl Into<std::sync::Arc<str>>) -> Self {
+    pub fn user(id: impl AsRef<str>) -> Self {
         Self::new(Subject::user(id))
     }
 
@@ -60,7 +60,7 @@ impl Principal {
 
     /// Says that the principal is a member of an organization, and may act for it.
     #[must_use]
-    pub fn member_of(mut self, organization: impl Into<std::sync::Arc<str>>) -> Self {
+    pub fn member_of(mut self, organization: impl AsRef<str>) -> Self {
         self.organizations.push(Subject::organization(organization));
         self
     }
