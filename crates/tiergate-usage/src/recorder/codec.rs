@@ -6,8 +6,6 @@
 //! text = length: u16, UTF-8
 //! ```
 
-use std::sync::Arc;
-
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Subject, SubjectKind};
 use uuid::Uuid;
@@ -144,6 +142,8 @@ impl<'a> Rest<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
     use serde_json::{Map, Value, json};
 
