@@ -84,16 +84,16 @@
 //!
 //! | | checks a second of memory's, from 64 tasks | leased over direct | half of them take, from one task |
 //! |---|--:|--:|--:|
-//! | `MemoryUsage` | 1.00 | – | 0.2 µs |
-//! | `SqliteUsage`, directly | 0.002 | – | 1.5 ms |
-//! | `SqliteUsage`, leased | 0.77 | 479 | 0.3 µs |
-//! | `PostgresUsage`, directly | 0.0003 | – | 1.1 ms |
-//! | `PostgresUsage`, leased | 0.62 | 1,842 | 0.3 µs |
-//! | `RedisUsage`, directly | 0.002 | – | 0.32 ms |
-//! | `RedisUsage`, leased | 0.77 | 453 | 0.3 µs |
-//! | a Redis script that only counts, as a peer | 0.02 | – | 0.07 ms |
+//! | `MemoryUsage` | 1.00 | – | 0.3 µs |
+//! | `SqliteUsage`, directly | 0.001 | – | 1.8 ms |
+//! | `SqliteUsage`, leased | 0.73 | 513 | 0.3 µs |
+//! | `PostgresUsage`, directly | 0.0004 | – | 1.2 ms |
+//! | `PostgresUsage`, leased | 0.60 | 1,739 | 0.3 µs |
+//! | `RedisUsage`, directly | 0.002 | – | 0.36 ms |
+//! | `RedisUsage`, leased | 0.71 | 445 | 0.3 µs |
+//! | a Redis script that only counts, as a peer | 0.02 | – | 0.08 ms |
 //!
-//! Of a rate of a million in a minute, in the same run: leased 0.77 to 0.83 of memory's, and 494 to 2,018
+//! Of a rate of a million in a minute, in the same run: leased 0.62 to 0.79 of memory's, and 475 to 1,942
 //! times the store's directly.
 //!
 //! With a lower `A` more messages are sent: at 1,000, which is a limit of a million, PostgreSQL's server
