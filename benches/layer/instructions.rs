@@ -2,12 +2,14 @@
 
 use std::process::{Command, Stdio};
 
+use side_by_side::Effort;
+
 use crate::columns::Column;
 
 /// How many requests are counted.
 const TIMES: u64 = 2_000;
 /// How many subscribers there are then: valgrind is slow, and does not see what memory costs.
-pub(crate) const SUBSCRIBERS: usize = 500;
+const SUBSCRIBERS: usize = 500;
 
 /// Whether instructions are counted, and how.
 pub(crate) enum Instructions {
@@ -20,6 +22,15 @@ pub(crate) enum Instructions {
 /// This program was started to do one column's work.
 pub(crate) struct Repeat {
     column: String,
+}
+
+/// How many subscribers there are.
+pub(crate) fn subscribers(repeat: Option<&Repeat>, effort: Effort) -> usize {
+    match repeat {
+        Some(_) => SUBSCRIBERS,
+        None if effort.is_quick() => 1_000,
+        None => 100_000,
+    }
 }
 
 impl Instructions {

@@ -21,7 +21,7 @@ mod requests;
 mod world;
 
 use columns::Columns;
-use instructions::{Instructions, Repeat, SUBSCRIBERS};
+use instructions::{Instructions, Repeat, subscribers};
 use requests::Callers;
 use side_by_side::Effort;
 use world::World;
@@ -29,11 +29,7 @@ use world::World;
 fn main() {
     let effort = Effort::from_args();
     let repeat = Repeat::from_args();
-    let world = World::of(match &repeat {
-        Some(_) => SUBSCRIBERS,
-        None if effort.is_quick() => 1_000,
-        None => 100_000,
-    });
+    let world = World::of(subscribers(repeat.as_ref(), effort));
     let callers = Callers::of(&world);
     let mut allowed = Columns::new(&world, &callers);
     ours::allowed(&mut allowed);

@@ -30,7 +30,7 @@ mod tiers;
 mod world;
 
 use columns::{Columns, WHO_PAYS, app};
-use instructions::{Instructions, Repeat, SUBSCRIBERS};
+use instructions::{Instructions, Repeat, subscribers};
 use modo::tier::{TierLayer, require_feature};
 use requests::{Callers, Signed, USER_HEADER};
 use side_by_side::Effort;
@@ -39,11 +39,7 @@ use world::{FEATURE, ONE_OF_EACH, World, catalog};
 fn main() {
     let effort = Effort::from_args();
     let repeat = Repeat::from_args();
-    let world = World::of(match &repeat {
-        Some(_) => SUBSCRIBERS,
-        None if effort.is_quick() => 1_000,
-        None => 100_000,
-    });
+    let world = World::of(subscribers(repeat.as_ref(), effort));
     let callers = Callers::of(&world);
     let mut allowed = Columns::new(&world, &callers);
     ours::allowed(&mut allowed);
