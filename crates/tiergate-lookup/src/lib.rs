@@ -4,10 +4,11 @@
 //! says [`Found`](Answer::Found), [`Missing`](Answer::Missing) or [`Failed`](Answer::Failed), and
 //! these stay apart all the way: a fault is never a "no".
 //!
-//! * [`HttpLookup`] asks a billing service over HTTP (cargo feature `http-client`).
+//! * `HttpLookup` asks a billing service over HTTP (cargo feature `http-client`).
 //! * [`StaticLookup`] holds subscriptions in memory.
 //! * [`CachedLookup`] stands in front of either, or of your own, and is what a gate asks.
-//! * [`CachedLookup::follow`] keeps it up to date with the changes that a billing service tells of.
+//! * `CachedLookup::follow` keeps it up to date with the changes that a billing service tells of
+//!   (with `http-client` too).
 //!
 //! # Cargo features
 //!
