@@ -77,13 +77,7 @@ impl Hold {
             Ok(answer) => answer,
             Err(answer) => return Err(Admitting::of(answer, Arc::clone(store), request)),
         };
-        observe::reserved(&answer);
-        Ok(answer.map(|outcome| match outcome {
-            ReserveOutcome::Admitted(admitted) => {
-                Asked::Admitted(Self::new(Arc::clone(store), &admitted), admitted)
-            }
-            ReserveOutcome::Refused(refused) => Asked::Refused(refused),
-        }))
+        Ok(Asked::of(answer, || Arc::clone(store)))
     }
 
     #[inline]
@@ -134,6 +128,23 @@ impl Hold {
             Some(open) => settle(open.store, self.id, ending, open.counted),
             None => Settling::done(),
         }
+    }
+}
+
+impl Asked {
+    /// What a store's answer comes to. `store` gives the store, if there is something to be settled.
+    #[inline]
+    pub(crate) fn of(
+        answer: Result<ReserveOutcome, StoreError>,
+        store: impl FnOnce() -> Arc<dyn UsageStore>,
+    ) -> Result<Self, StoreError> {
+        observe::reserved(&answer);
+        Ok(match answer? {
+            ReserveOutcome::Admitted(admitted) => {
+                Self::Admitted(Hold::new(store(), &admitted), admitted)
+            }
+            ReserveOutcome::Refused(refused) => Self::Refused(refused),
+        })
     }
 }
 

@@ -7,11 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use smallvec::SmallVec;
 
-use crate::hold::Hold;
+use crate::hold::{Asked, Hold};
 use crate::settle::{Settling, await_abandoned};
 use crate::{
     Admitted, MAX_CLAIMS, Refused, ReservationId, Reserve, ReserveOutcome, StoreError, StoreFuture,
-    UsageStore, observe,
+    UsageStore,
 };
 
 /// Units that were admitted, and are given back unless they are committed.
@@ -191,14 +191,13 @@ impl Admission {
         store: Arc<dyn UsageStore>,
         units: Units,
     ) -> Result<Self, StoreError> {
-        observe::reserved(&answer);
-        Ok(match answer? {
-            ReserveOutcome::Admitted(admitted) => Self::Admitted(Reservation {
-                hold: Hold::new(store, &admitted),
+        Ok(match Asked::of(answer, || store)? {
+            Asked::Admitted(hold, admitted) => Self::Admitted(Reservation {
+                hold,
                 admitted,
                 units,
             }),
-            ReserveOutcome::Refused(refused) => Self::Refused(refused),
+            Asked::Refused(refused) => Self::Refused(refused),
         })
     }
 }

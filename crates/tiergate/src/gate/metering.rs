@@ -103,8 +103,7 @@ impl TierGate {
             return None;
         }
         for item in &tab.items {
-            let key = counter_key(&inquiry.subject, &item.allowance);
-            let claim = Claim::new(key, item.reserved, item.allowance.limit);
+            let claim = claim_on(item, &inquiry.subject, item.allowance.limit);
             tab.claims.push(claim);
         }
         let mut request = Reserve::new(&tab.claims, self.inner.reservation_ttl);
@@ -193,9 +192,11 @@ impl TierGate {
         counting: &Counting,
         most: u64,
     ) -> Option<(Hold, Admitted)> {
-        let claims = claims_on(&counting.0, subject, |allowance| {
-            Limit::AtMost(allowance.limit.at_most().unwrap_or(u64::MAX).min(most))
+        let claims = counting.0.items.iter().map(|item| {
+            let limit = item.allowance.limit.at_most().unwrap_or(u64::MAX);
+            claim_on(item, subject, Limit::AtMost(limit.min(most)))
         });
+        let claims: SmallVec<[Claim; MAX_CLAIMS]> = claims.collect();
         let request = Reserve::new(&claims, self.inner.reservation_ttl);
         // The memory of this process answers at once.
         match Hold::ask(&self.inner.allowance, request) {
@@ -336,17 +337,9 @@ fn commit(gate: &TierGate, hold: Hold, units: &[u64], bill: Option<Bill>) -> Opt
     }
 }
 
-/// What is asked for by a tab, where of each limit there are as many units as `limit` says.
-fn claims_on(
-    tab: &Tab,
-    subject: &Subject,
-    limit: impl Fn(&Allowance) -> Limit,
-) -> SmallVec<[Claim; MAX_CLAIMS]> {
-    let claims = tab.items.iter().map(|item| {
-        let key = counter_key(subject, &item.allowance);
-        Claim::new(key, item.reserved, limit(&item.allowance))
-    });
-    claims.collect()
+/// What is asked for by an item, where there are as many units as `limit` says.
+fn claim_on(item: &Item, subject: &Subject, limit: Limit) -> Claim {
+    Claim::new(counter_key(subject, &item.allowance), item.reserved, limit)
 }
 
 /// Where units of an allowance are counted.

@@ -117,80 +117,77 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         match state.as_mut().project() {
-            StateProjection::Answering { .. } => poll_answering(state, cx),
-            _ => poll_otherwise(state, cx),
+            StateProjection::Answering { .. } => state.poll_answering(cx),
+            _ => state.poll_otherwise(cx),
         }
     }
 }
 
-/// Polls the service behind.
-#[inline]
-fn poll_answering<S, B, ResBody, R, M>(
-    mut state: Pin<&mut State<S, B, R, M>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response<ResBody>, S::Error>>
+impl<S, B, ResBody, R, M> State<S, B, R, M>
 where
     S: Service<Request<B>, Response = Response<ResBody>>,
     R: Rule,
     M: MakeBody<ResBody>,
 {
-    let StateProjection::Answering { future, pass } = state.as_mut().project() else {
-        return Poll::Pending;
-    };
-    // The answer is large. Whatever comes of it, it stays in one place, which is that of the result.
-    let mut polled = future.poll(cx);
-    if let Poll::Ready(result) = &mut polled {
-        let pass = pass.take();
-        // The service is done with the request: let go of what it still holds of it.
-        state.set(State::Done);
-        if let Some(settled) = settle(pass, result)
-            && let Poll::Ready(Ok(response)) = std::mem::replace(&mut polled, Poll::Pending)
-        {
-            state.set(State::Settling {
-                settled,
-                response: Some(response),
-            });
-            polled = poll_otherwise(state, cx);
-        }
-    }
-    polled
-}
-
-/// Waits for whom the request or its answer waits for.
-#[inline(never)]
-fn poll_otherwise<S, B, ResBody, R, M>(
-    mut state: Pin<&mut State<S, B, R, M>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response<ResBody>, S::Error>>
-where
-    S: Service<Request<B>, Response = Response<ResBody>>,
-    R: Rule,
-    M: MakeBody<ResBody>,
-{
-    loop {
-        let next = match state.as_mut().project() {
-            StateProjection::Answering { .. } => return poll_answering(state, cx),
-            StateProjection::Settling { settled, response } => {
-                ready!(settled.as_mut().poll(cx));
-                State::Answered {
-                    response: response.take(),
-                }
-            }
-            StateProjection::Answered { response } => match response.take() {
-                Some(response) => return Poll::Ready(Ok(response)),
-                None => return Poll::Pending,
-            },
-            StateProjection::Deciding { decision, waiting } => {
-                let deliberated = ready!(decision.as_mut().poll(cx));
-                match waiting.take() {
-                    Some(waiting) => waiting.go_on(deliberated),
-                    None => State::Done,
-                }
-            }
-            // Polled again after it was ready: stay quiet rather than bring the server down.
-            StateProjection::Done => return Poll::Pending,
+    /// Polls the service behind.
+    #[inline]
+    fn poll_answering(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResBody>, S::Error>> {
+        let StateProjection::Answering { future, pass } = self.as_mut().project() else {
+            return Poll::Pending;
         };
-        state.set(next);
+        // The answer is large. Whatever comes of it, it stays in one place, which is that of the result.
+        let mut polled = future.poll(cx);
+        if let Poll::Ready(result) = &mut polled {
+            let pass = pass.take();
+            // The service is done with the request: let go of what it still holds of it.
+            self.set(Self::Done);
+            if let Some(settled) = settle(pass, result)
+                && let Poll::Ready(Ok(response)) = std::mem::replace(&mut polled, Poll::Pending)
+            {
+                self.set(Self::Settling {
+                    settled,
+                    response: Some(response),
+                });
+                polled = self.poll_otherwise(cx);
+            }
+        }
+        polled
+    }
+
+    /// Waits for whom the request or its answer waits for.
+    #[inline(never)]
+    fn poll_otherwise(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResBody>, S::Error>> {
+        loop {
+            let next = match self.as_mut().project() {
+                StateProjection::Answering { .. } => return self.poll_answering(cx),
+                StateProjection::Settling { settled, response } => {
+                    ready!(settled.as_mut().poll(cx));
+                    Self::Answered {
+                        response: response.take(),
+                    }
+                }
+                StateProjection::Answered { response } => match response.take() {
+                    Some(response) => return Poll::Ready(Ok(response)),
+                    None => return Poll::Pending,
+                },
+                StateProjection::Deciding { decision, waiting } => {
+                    let deliberated = ready!(decision.as_mut().poll(cx));
+                    match waiting.take() {
+                        Some(waiting) => waiting.go_on(deliberated),
+                        None => Self::Done,
+                    }
+                }
+                // Polled again after it was ready: stay quiet rather than bring the server down.
+                StateProjection::Done => return Poll::Pending,
+            };
+            self.set(next);
+        }
     }
 }
 
