@@ -87,12 +87,13 @@ fn index<'a>(keys: impl Iterator<Item = &'a str>) -> Index {
 }
 
 fn grants(features: &[Feature], rows: &[Row], tiers: usize) -> BitMatrix {
-    let mut granted = BitMatrix::new(tiers, features.len());
-    for (column, (feature, row)) in features.iter().zip(rows).enumerate() {
+    // By feature, because there are few tiers: what all of them have of one feature is one number.
+    let mut granted = BitMatrix::new(features.len(), tiers);
+    for (place, (feature, row)) in features.iter().zip(rows).enumerate() {
         if feature.availability == Availability::Disabled {
             continue;
         }
-        let mut grant = |tier: usize| granted.set(tier, column);
+        let mut grant = |tier: usize| granted.set(place, tier);
         match row {
             Row::Booleans(row) => {
                 for (tier, _) in row.iter().enumerate().filter(|(_, on)| **on) {

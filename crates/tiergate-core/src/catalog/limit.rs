@@ -29,13 +29,30 @@ pub enum LimitIdError {
     #[error(transparent)]
     ForeignId(#[from] ForeignIdError),
     /// It has no units, or nothing says how they are counted.
-    #[error("feature `{feature}` {remedy}")]
-    NotMetered {
-        /// The key of the feature.
-        feature: Arc<str>,
-        /// What it is, and what to do.
-        remedy: &'static str,
-    },
+    #[error(transparent)]
+    NotMetered(NotMeteredError),
+}
+
+/// The feature has no units, or nothing says how they are counted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("feature `{}` {}", inner.feature, inner.remedy)]
+pub struct NotMeteredError {
+    // Beside, as in the errors of unknown keys.
+    inner: Box<NotMetered>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NotMetered {
+    feature: Arc<str>,
+    remedy: &'static str,
+}
+
+impl NotMeteredError {
+    /// The key of the feature.
+    #[must_use]
+    pub fn feature(&self) -> &str {
+        &self.inner.feature
+    }
 }
 
 impl Catalog {
@@ -58,10 +75,10 @@ impl Catalog {
                 "is a level and has no units: require one of its levels instead"
             }
         };
-        Err(LimitIdError::NotMetered {
-            feature: Arc::clone(&described.key),
-            remedy,
-        })
+        let feature = Arc::clone(&described.key);
+        Err(LimitIdError::NotMetered(NotMeteredError {
+            inner: Box::new(NotMetered { feature, remedy }),
+        }))
     }
 
     /// How the units of a limit are counted, and the key they are counted under.

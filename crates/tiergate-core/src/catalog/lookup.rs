@@ -28,7 +28,7 @@ impl Catalog {
     /// When the catalog has none of that key. The message says which one was probably meant.
     pub fn require_feature(&self, key: &str) -> Result<FeatureId, UnknownFeatureError> {
         self.feature_id(key).ok_or_else(|| UnknownFeatureError {
-            inner: Unknown::new(key, "features", self.features.iter().map(|one| &*one.key)),
+            inner: Unknown::boxed(key, "features", self.features.iter().map(|one| &*one.key)),
         })
     }
 
@@ -39,7 +39,7 @@ impl Catalog {
     /// When the catalog has none of that key. The message says which one was probably meant.
     pub fn require_tier(&self, key: &str) -> Result<TierId, UnknownTierError> {
         self.tier_id(key).ok_or_else(|| UnknownTierError {
-            inner: Unknown::new(key, "tiers", self.tiers.iter().map(|one| &*one.key)),
+            inner: Unknown::boxed(key, "tiers", self.tiers.iter().map(|one| &*one.key)),
         })
     }
 
@@ -52,7 +52,7 @@ impl Catalog {
         let metrics = &self.metrics;
         let found = metrics.iter().find(|metric| *metric.key == *key);
         found.ok_or_else(|| UnknownMetricError {
-            inner: Unknown::new(key, "metrics", metrics.iter().map(|one| &*one.key)),
+            inner: Unknown::boxed(key, "metrics", metrics.iter().map(|one| &*one.key)),
         })
     }
 }
@@ -61,7 +61,7 @@ impl Catalog {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown feature {inner}")]
 pub struct UnknownFeatureError {
-    inner: Unknown,
+    inner: Box<Unknown>,
 }
 
 impl UnknownFeatureError {
@@ -82,7 +82,7 @@ impl UnknownFeatureError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown tier {inner}")]
 pub struct UnknownTierError {
-    inner: Unknown,
+    inner: Box<Unknown>,
 }
 
 impl UnknownTierError {
@@ -103,7 +103,7 @@ impl UnknownTierError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown metric {inner}")]
 pub struct UnknownMetricError {
-    inner: Unknown,
+    inner: Box<Unknown>,
 }
 
 impl UnknownMetricError {
@@ -128,7 +128,9 @@ struct Unknown {
 }
 
 impl Unknown {
-    fn new<'a>(key: &str, what: &str, known: impl Iterator<Item = &'a str> + Clone) -> Self {
+    /// In one place of memory, because whoever asks by a key hands the error's room on, also where there is
+    /// none.
+    fn boxed<'a>(key: &str, what: &str, known: impl Iterator<Item = &'a str> + Clone) -> Box<Self> {
         let suggestion = nearest(key, known.clone(), &mut Budget::new());
         let remedy = match suggestion {
             Some(near) => format!("did you mean `{near}`?"),
@@ -137,11 +139,11 @@ impl Unknown {
                 listing => format!("the catalog has the {what} {listing}"),
             },
         };
-        Self {
+        Box::new(Self {
             key: key.into(),
             suggestion: suggestion.map(Into::into),
             remedy: remedy.into(),
-        }
+        })
     }
 }
 

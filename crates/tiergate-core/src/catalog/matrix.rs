@@ -1,53 +1,72 @@
 /// A table of bits, for answers that are only yes or no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BitMatrix {
-    words_per_row: usize,
-    words: Box<[u64]>,
+    /// The first columns of every row, one number each: most catalogs have no more tiers than that.
+    first: Box<[u64]>,
+    /// The columns after these, as many numbers for each row.
+    more: Box<[u64]>,
+    more_each: usize,
 }
+
+/// How many columns are in one number.
+const COLUMNS: usize = 64;
 
 impl BitMatrix {
     pub(super) fn new(rows: usize, columns: usize) -> Self {
-        let words_per_row = columns.div_ceil(64);
+        let more_each = columns.div_ceil(COLUMNS).saturating_sub(1);
         Self {
-            words_per_row,
-            words: vec![0; rows * words_per_row].into_boxed_slice(),
+            first: vec![0; rows].into_boxed_slice(),
+            more: vec![0; rows * more_each].into_boxed_slice(),
+            more_each,
         }
     }
 
     /// Whether the bit is set; a place outside the table never is.
     #[inline]
     pub(super) fn get(&self, row: usize, column: usize) -> bool {
-        let word = column / 64;
-        // Rows and columns are some thousands, so that this does not wrap.
-        let index = row.wrapping_mul(self.words_per_row).wrapping_add(word);
-        word < self.words_per_row
-            && self
-                .words
-                .get(index)
-                .is_some_and(|bits| bits >> (column % 64) & 1 == 1)
+        let bits = match column {
+            0..COLUMNS => self.first.get(row),
+            _ => self.get_more(row, column),
+        };
+        bits.is_some_and(|bits| bits >> (column % COLUMNS) & 1 == 1)
+    }
+
+    // Apart, so that those in whose catalogs all is in the first columns have none of it to carry along.
+    #[inline(never)]
+    fn get_more(&self, row: usize, column: usize) -> Option<&u64> {
+        self.more.get(self.place_of_more(row, column)?)
+    }
+
+    fn place_of_more(&self, row: usize, column: usize) -> Option<usize> {
+        let number = (column / COLUMNS).checked_sub(1)?;
+        (number < self.more_each).then(|| row * self.more_each + number)
     }
 
     pub(super) fn set(&mut self, row: usize, column: usize) {
-        if let Some(bits) = self.words.get_mut(row * self.words_per_row + column / 64) {
-            *bits |= 1 << (column % 64);
+        let bits = match self.place_of_more(row, column) {
+            None if column < COLUMNS => self.first.get_mut(row),
+            None => None,
+            Some(place) => self.more.get_mut(place),
+        };
+        if let Some(bits) = bits {
+            *bits |= 1 << (column % COLUMNS);
         }
     }
 
-    /// Adds to `row` every bit that `other` has. Returns whether that changed anything.
-    pub(super) fn absorb(&mut self, row: usize, other: usize) -> bool {
-        let mut changed = false;
-        for word in 0..self.words_per_row {
-            let added = self
-                .words
-                .get(other * self.words_per_row + word)
-                .copied()
-                .unwrap_or(0);
-            if let Some(bits) = self.words.get_mut(row * self.words_per_row + word) {
-                changed |= *bits | added != *bits;
-                *bits |= added;
-            }
+    /// Adds to `row` every bit that `other` has.
+    pub(super) fn absorb(&mut self, row: usize, other: usize) {
+        absorb(&mut self.first, row, other);
+        for number in 0..self.more_each {
+            let place = |row| row * self.more_each + number;
+            absorb(&mut self.more, place(row), place(other));
         }
-        changed
+    }
+}
+
+fn absorb(numbers: &mut [u64], into: usize, from: usize) {
+    let added = numbers.get(from).copied().unwrap_or(0);
+    if let Some(bits) = numbers.get_mut(into) {
+        *bits |= added;
     }
 }
 
@@ -68,8 +87,12 @@ mod tests {
         }
         assert!(!bits.get(1, 10_000));
         assert!(!bits.get(10_000, 1));
-        assert!(bits.absorb(2, 1));
-        assert!(!bits.absorb(2, 1));
-        assert!(bits.get(2, 129));
+        bits.set(2, 1);
+        bits.set(1, 1_000);
+        bits.absorb(2, 1);
+        for column in 0..200 {
+            assert_eq!(bits.get(2, column), [0, 1, 64, 129].contains(&column));
+            assert!(!bits.get(0, column));
+        }
     }
 }

@@ -34,7 +34,7 @@ pub use builder::CatalogBuilder;
 pub use fault::{CatalogError, Fault, FaultKind};
 pub use feature::{Availability, Category, Feature, FeatureKind, Metric};
 pub use ids::{FeatureId, ForeignIdError, TierId};
-pub use limit::{LimitId, LimitIdError};
+pub use limit::{LimitId, LimitIdError, NotMeteredError};
 pub use lookup::{UnknownFeatureError, UnknownMetricError, UnknownTierError};
 pub use spec::{FeatureSpec, MetricSpec, PriceSpec, TierSpec, ValueSpec};
 pub use succeed::SuccessionError;
@@ -76,7 +76,9 @@ pub struct Catalog {
     tier_births: Box<[Birth]>,
     feature_births: Box<[Birth]>,
     rows: Vec<Row>,
+    /// Which tiers have each feature.
     granted: BitMatrix,
+    /// Which tiers each tier satisfies.
     reaches: BitMatrix,
 }
 
@@ -211,7 +213,7 @@ impl Catalog {
     #[inline]
     pub fn grants(&self, tier: TierId, feature: FeatureId) -> Result<bool, ForeignIdError> {
         match (self.tier_position(tier), self.feature_position(feature)) {
-            (Some(tier), Some(feature)) => Ok(self.granted.get(tier, feature)),
+            (Some(tier), Some(feature)) => Ok(self.granted.get(feature, tier)),
             _ => Err(ForeignIdError::new()),
         }
     }

@@ -42,9 +42,15 @@ use crate::{Limit, SubscriptionStatus};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Denial {
+    /// Shared by clones. One pointer, because whatever may deny hands a denial on, also where it allows.
+    told: Arc<Told>,
+}
+
+/// What a denial tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
     kind: DenialKind,
-    /// Shared by clones.
-    facts: Arc<Facts>,
+    facts: Facts,
 }
 
 /// What a denial can tell, where it applies.
@@ -108,9 +114,12 @@ pub(super) enum Upgrade {
 impl Denial {
     pub(super) fn new(kind: DenialKind, facts: Facts) -> Self {
         Self {
-            kind,
-            facts: Arc::new(facts),
+            told: Arc::new(Told { kind, facts }),
         }
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.told.facts
     }
 
     /// Nobody is asking, or nobody who may, for a reason that is told to them.
@@ -140,25 +149,25 @@ impl Denial {
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> DenialKind {
-        self.kind
+        self.told.kind
     }
 
     /// A sentence for the person who was refused, with what would help.
     #[must_use]
     pub fn detail(&self) -> String {
-        super::wording::detail(self.kind, &self.facts)
+        super::wording::detail(self.kind(), self.facts())
     }
 
     /// The key of the feature.
     #[must_use]
     pub fn feature(&self) -> Option<&str> {
-        self.facts.feature.as_ref().map(|feature| &*feature.key)
+        self.facts().feature.as_ref().map(|feature| &*feature.key)
     }
 
     /// The key of the effective tier. None when it is not known.
     #[must_use]
     pub fn current_tier(&self) -> Option<&str> {
-        self.facts.current_tier.as_ref().map(|tier| &*tier.key)
+        self.facts().current_tier.as_ref().map(|tier| &*tier.key)
     }
 
     /// The key of the cheapest tier that would do, one on the subject's own track first, and one
@@ -166,7 +175,7 @@ impl Denial {
     /// proposed.
     #[must_use]
     pub fn required_tier(&self) -> Option<&str> {
-        match &self.facts.upgrade {
+        match &self.facts().upgrade {
             Upgrade::To { required, .. } => Some(&required.key),
             Upgrade::Untold | Upgrade::Nothing => None,
         }
@@ -180,7 +189,7 @@ impl Denial {
     /// [used](Self::used), that is as if none were.
     #[must_use]
     pub fn available_in(&self) -> &[Box<str>] {
-        match &self.facts.upgrade {
+        match &self.facts().upgrade {
             Upgrade::To { available_in, .. } => available_in,
             Upgrade::Untold | Upgrade::Nothing => &[],
         }
@@ -189,37 +198,37 @@ impl Denial {
     /// The limit in which the units do not fit.
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
-        self.facts.limit
+        self.facts().limit
     }
 
     /// How many units are used, open reservations included.
     #[must_use]
     pub fn used(&self) -> Option<u64> {
-        self.facts.used
+        self.facts().used
     }
 
     /// How many units are left; zero where more are used than the limit allows.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
-        self.facts.limit?.remaining(self.facts.used?)
+        self.facts().limit?.remaining(self.facts().used?)
     }
 
     /// When units come free by the passing of time.
     #[must_use]
     pub fn resets_at(&self) -> Option<Timestamp> {
-        self.facts.resets_at
+        self.facts().resets_at
     }
 
     /// How long to wait before the same request can succeed. None when waiting does not help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.facts.retry_after
+        self.facts().retry_after
     }
 
     /// The same denial with another time to wait.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        Arc::make_mut(&mut self.facts).retry_after = Some(wait);
+        Arc::make_mut(&mut self.told).facts.retry_after = Some(wait);
         self
     }
 
@@ -227,22 +236,22 @@ impl Denial {
     /// known once and cannot be confirmed now.
     #[must_use]
     pub fn without_upgrade(mut self) -> Self {
-        Arc::make_mut(&mut self.facts).upgrade = Upgrade::Untold;
+        Arc::make_mut(&mut self.told).facts.upgrade = Upgrade::Untold;
         self
     }
 }
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind.code(), self.detail())
+        write!(f, "{}: {}", self.kind().code(), self.detail())
     }
 }
 
 impl fmt::Debug for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Denial")
-            .field("kind", &self.kind)
-            .field("facts", &self.facts)
+            .field("kind", &self.told.kind)
+            .field("facts", &self.told.facts)
             .finish()
     }
 }

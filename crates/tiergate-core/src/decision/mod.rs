@@ -78,7 +78,7 @@ pub use denial_kind::DenialKind;
 pub use effective::{EffectiveValue, ValueSource};
 pub use explain::{Explanation, Step, explain};
 pub use policy::{InactiveAccess, Policy, UnavailableAccess};
-pub use requirement::{Requirement, RequirementError};
+pub use requirement::{Requirement, RequirementError, UnknownLevelError};
 pub use standing::{Knowledge, Standing};
 pub use units::{Admission, Allowance, Used, admit, exceeded};
 pub use verdict::{Assurance, Decision, Grant, grant};

@@ -67,15 +67,39 @@ pub enum RequirementError {
     #[error(transparent)]
     ForeignId(#[from] ForeignIdError),
     /// The feature has no such level.
-    #[error("feature `{feature}` has no level `{level}`{remedy}")]
-    UnknownLevel {
-        /// The key of the feature.
-        feature: Box<str>,
-        /// The word, cut if it is long.
-        level: Box<str>,
-        /// What there is instead.
-        remedy: Box<str>,
-    },
+    #[error(transparent)]
+    UnknownLevel(UnknownLevelError),
+}
+
+/// The feature has no such level.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("feature `{}` has no level `{}`{}", inner.feature, inner.level, inner.remedy)]
+pub struct UnknownLevelError {
+    // Beside, as in the errors of unknown keys.
+    inner: Box<UnknownLevel>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct UnknownLevel {
+    feature: Arc<str>,
+    /// The word, cut if it is long.
+    level: Box<str>,
+    /// What there is instead.
+    remedy: Box<str>,
+}
+
+impl UnknownLevelError {
+    /// The key of the feature.
+    #[must_use]
+    pub fn feature(&self) -> &str {
+        &self.inner.feature
+    }
+
+    /// The word that is none of its levels, cut if it is long.
+    #[must_use]
+    pub fn level(&self) -> &str {
+        &self.inner.level
+    }
 }
 
 impl RequirementError {
@@ -92,10 +116,11 @@ impl RequirementError {
                 format!(", it is a {kind}")
             }
         };
-        Self::UnknownLevel {
-            feature: (*feature.key).into(),
+        let inner = Box::new(UnknownLevel {
+            feature: Arc::clone(&feature.key),
             level: echo(word).into(),
             remedy: remedy.into(),
-        }
+        });
+        Self::UnknownLevel(UnknownLevelError { inner })
     }
 }

@@ -10,6 +10,12 @@ use super::{CheckError, TierGate};
 pub(super) trait Ask: Copy + Unpin {
     /// The question, as the gate's catalog has it.
     fn question(self, gate: &TierGate) -> Result<Question, CheckError>;
+
+    /// Whether the answer is yes by what is seen at once. False says nothing.
+    fn is_yes_at_a_glance(&self, gate: &TierGate, subject: &Subject) -> bool {
+        let question = self.question(gate);
+        question.is_ok_and(|question| gate.is_yes_at_a_glance(subject, &question))
+    }
 }
 
 /// The name of a feature.
@@ -45,7 +51,8 @@ impl<'a, A: Ask> Asked<'a, A> {
     }
 
     #[inline(never)]
-    fn poll_with_care(&mut self, question: Question, context: &mut Context<'_>) -> Poll<Answer> {
+    fn poll_with_care(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        let question = self.ask.question(self.gate)?;
         match self.gate.answer_now(self.subject, question) {
             Ok(answer) => Poll::Ready(answer),
             Err(waiting) => self.waiting.insert(waiting).as_mut().poll(context),
@@ -62,13 +69,10 @@ impl<A: Ask> Future for Asked<'_, A> {
         if let Some(waiting) = &mut own.waiting {
             return waiting.as_mut().poll(context);
         }
-        match own.ask.question(own.gate) {
-            Ok(question) if own.gate.is_yes_at_a_glance(own.subject, question) => {
-                Poll::Ready(Ok(true))
-            }
-            Ok(question) => own.poll_with_care(question, context),
-            Err(error) => Poll::Ready(Err(error)),
+        if own.ask.is_yes_at_a_glance(own.gate, own.subject) {
+            return Poll::Ready(Ok(true));
         }
+        own.poll_with_care(context)
     }
 }
 
@@ -76,6 +80,12 @@ impl Ask for Question {
     #[inline]
     fn question(self, _: &TierGate) -> Result<Question, CheckError> {
         Ok(self)
+    }
+
+    // Where it lies: it is not copied to be asked.
+    #[inline]
+    fn is_yes_at_a_glance(&self, gate: &TierGate, subject: &Subject) -> bool {
+        gate.is_yes_at_a_glance(subject, self)
     }
 }
 

@@ -106,7 +106,8 @@ impl TierGate {
     /// id is one of this gate's catalog: that is not checked here.
     // Apart, so that a future that asks has no more to keep than what it asks.
     #[inline(never)]
-    pub(super) fn is_yes_at_a_glance(&self, subject: &Subject, question: Question) -> bool {
+    pub(super) fn is_yes_at_a_glance(&self, subject: &Subject, question: &Question) -> bool {
+        let question = *question;
         let accept = |tier| {
             let allowed = self.inner.verdicts.get(question, tier);
             allowed.is_some_and(|allowed| allowed.has(self.inner.catalog.revision(), tier))
@@ -247,7 +248,7 @@ mod tests {
                     let is_allowed = full.unwrap().is_allowed();
                     for _ in 0..2 {
                         let at_a_glance =
-                            gate.is_yes_at_a_glance(&subject, Question::Feature(feature));
+                            gate.is_yes_at_a_glance(&subject, &Question::Feature(feature));
                         assert!(!at_a_glance || is_allowed, "{subject}");
                         seen += usize::from(at_a_glance);
                     }
@@ -271,18 +272,18 @@ mod tests {
         }
 
         gate.replace_catalog(catalog(false)).unwrap();
-        assert!(!gate.is_yes_at_a_glance(&ada, Question::Feature(crm.id())));
+        assert!(!gate.is_yes_at_a_glance(&ada, &Question::Feature(crm.id())));
         assert!(!crm.is_allowed(&ada).await.unwrap());
         gate.replace_catalog(catalog(true)).unwrap();
         assert!(crm.is_allowed(&ada).await.unwrap());
 
         gate.lookup().push_missing(&ada);
-        assert!(!gate.is_yes_at_a_glance(&ada, Question::Feature(crm.id())));
-        assert!(!gate.is_yes_at_a_glance(&ada, Question::MinTier(at_least_pro.id())));
+        assert!(!gate.is_yes_at_a_glance(&ada, &Question::Feature(crm.id())));
+        assert!(!gate.is_yes_at_a_glance(&ada, &Question::MinTier(at_least_pro.id())));
         assert!(!crm.is_allowed(&ada).await.unwrap());
         let news = gate.feature_id("news").unwrap();
         assert!(
-            gate.is_yes_at_a_glance(&ada, Question::Feature(news)),
+            gate.is_yes_at_a_glance(&ada, &Question::Feature(news)),
             "the default tier has it"
         );
     }
@@ -314,7 +315,7 @@ mod tests {
             for tier in 0..COUNT {
                 let subject = Subject::user(key(tier));
                 let has_it =
-                    |feature| gate.is_yes_at_a_glance(&subject, Question::Feature(feature));
+                    |feature| gate.is_yes_at_a_glance(&subject, &Question::Feature(feature));
                 assert_eq!(has_it(crm), has(tier), "{tier}");
                 assert_eq!(has_it(news), !has(tier), "{tier}");
                 for minimum in [0, TIERS, COUNT - 1] {
