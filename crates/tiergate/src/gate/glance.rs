@@ -21,11 +21,11 @@ pub(super) struct Verdicts {
 /// What was found out about each feature, or each minimum.
 #[derive(Debug)]
 struct Table {
-    /// One for each, of the tiers with the lowest numbers: in most catalogs there are no others.
-    first: Box<[Allowed]>,
-    /// Some for each, as many for all, of the other tiers.
-    more: Box<[Allowed]>,
-    more_each: usize,
+    /// As many for each as it takes for all tiers: in most catalogs one.
+    found: Box<[Allowed]>,
+    /// For how many tiers there is room in these, as a power of two. All are found in the same way,
+    /// because a processor could not guess which way it will be.
+    width: u32,
 }
 
 /// The tiers that were found to be allowed something by one revision of the catalog, in one number:
@@ -41,14 +41,10 @@ impl Verdicts {
     pub(super) fn new(catalog: &Catalog) -> Self {
         // No subscription has a number of its own.
         let numbers = catalog.tiers().len().saturating_add(1);
-        let table = |rows: usize| {
-            let more_each = numbers.div_ceil(TIERS).saturating_sub(1);
-            let words = |count: usize| (0..count).map(|_| Allowed::default()).collect();
-            Table {
-                first: words(rows),
-                more: words(rows.saturating_mul(more_each)),
-                more_each,
-            }
+        let room = numbers.next_power_of_two().max(TIERS);
+        let table = |rows: usize| Table {
+            found: (0..rows * (room / TIERS)).map(|_| Allowed::default()).collect(),
+            width: room.ilog2(),
         };
         Self {
             features: table(catalog.features().len()),
@@ -68,13 +64,9 @@ impl Verdicts {
 impl Table {
     #[inline]
     fn get(&self, row: usize, tier: TierWord) -> Option<&Allowed> {
-        match (usize::from(tier.number()) / TIERS).checked_sub(1) {
-            None => self.first.get(row),
-            Some(word) => {
-                let index = row.saturating_mul(self.more_each).saturating_add(word);
-                self.more.get(index).filter(|_| word < self.more_each)
-            }
-        }
+        let tier = usize::from(tier.number());
+        let found = self.found.get((row << self.width | tier) / TIERS);
+        found.filter(|_| tier >> self.width == 0)
     }
 }
 
