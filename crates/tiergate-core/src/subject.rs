@@ -1,11 +1,11 @@
 //! Who a decision is about.
 
-mod id;
+mod identity;
 
 use std::fmt;
 
 use crate::catalog::words::echo;
-use id::Id;
+use identity::Identity;
 
 /// The user or the organization whose subscription decides.
 ///
@@ -24,8 +24,7 @@ use id::Id;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject {
-    kind: SubjectKind,
-    id: Id,
+    identity: Identity,
 }
 
 /// What kind of owner a subscription has.
@@ -75,8 +74,7 @@ impl Subject {
     #[inline]
     pub fn new(kind: SubjectKind, id: impl AsRef<str>) -> Self {
         Self {
-            kind,
-            id: Id::new(id.as_ref()),
+            identity: Identity::new(kind, id.as_ref()),
         }
     }
 
@@ -84,14 +82,14 @@ impl Subject {
     #[must_use]
     #[inline]
     pub fn kind(&self) -> SubjectKind {
-        self.kind
+        self.identity.kind()
     }
 
     /// The id, without the kind.
     #[must_use]
     #[inline]
     pub fn id(&self) -> &str {
-        &self.id
+        self.identity.text()
     }
 
     /// Whether the id can name somebody: neither empty nor longer than
@@ -99,7 +97,7 @@ impl Subject {
     #[must_use]
     #[inline]
     pub fn is_valid(&self) -> bool {
-        !self.id.is_empty() && self.id.len() <= Self::MAX_ID_BYTES
+        (1..=Self::MAX_ID_BYTES).contains(&self.id().len())
     }
 }
 
@@ -107,7 +105,7 @@ impl fmt::Display for Subject {
     /// The kind and the id, with nothing in it that a terminal or a log would obey: ids may come from
     /// anywhere.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, echo(&self.id))
+        write!(f, "{}:{}", self.kind(), echo(self.id()))
     }
 }
 
@@ -167,6 +165,6 @@ mod tests {
             assert_eq!(subject.clone().id(), id);
         });
         assert_eq!(made.count_total, 0);
-        assert!(size_of::<Subject>() <= 56);
+        assert!(size_of::<Subject>() <= 48);
     }
 }

@@ -14,16 +14,12 @@ use super::now::Question;
 /// Only what is allowed is noted. Anything else may have to be confirmed, and is decided the longer way.
 #[derive(Debug)]
 pub(super) struct Verdicts {
-    features: Table,
-    tiers: Table,
-}
-
-/// What was found out about each feature, or each minimum.
-#[derive(Debug)]
-struct Table {
-    /// As many for each as it takes for all tiers: in most catalogs one.
+    /// What was found out about each feature, and then about each minimum: as many for each as it takes
+    /// for all tiers, in most catalogs one.
     found: Box<[Allowed]>,
-    /// For how many tiers there is room in these, as a power of two. All are found in the same way,
+    /// How many of the rows are features'.
+    features: usize,
+    /// For how many tiers there is room in a row, as a power of two. All are found in the same way,
     /// because a processor could not guess which way it will be.
     width: u32,
 }
@@ -42,28 +38,22 @@ impl Verdicts {
         // No subscription has a number of its own.
         let numbers = catalog.tiers().len().saturating_add(1);
         let room = numbers.next_power_of_two().max(TIERS);
-        let table = |rows: usize| Table {
-            found: (0..rows * (room / TIERS)).map(|_| Allowed::default()).collect(),
-            width: room.ilog2(),
-        };
+        let rows = catalog.features().len() + catalog.tiers().len();
+        let found = 0..rows * (room / TIERS);
         Self {
-            features: table(catalog.features().len()),
-            tiers: table(catalog.tiers().len()),
+            found: found.map(|_| Allowed::default()).collect(),
+            features: catalog.features().len(),
+            width: room.ilog2(),
         }
     }
 
     #[inline]
     fn get(&self, question: Question, tier: TierWord) -> Option<&Allowed> {
-        match question {
-            Question::Feature(feature) => self.features.get(feature.position(), tier),
-            Question::MinTier(minimum) => self.tiers.get(minimum.position(), tier),
-        }
-    }
-}
-
-impl Table {
-    #[inline]
-    fn get(&self, row: usize, tier: TierWord) -> Option<&Allowed> {
+        let row = match question {
+            Question::Feature(feature) if feature.position() < self.features => feature.position(),
+            Question::Feature(_) => return None,
+            Question::MinTier(minimum) => minimum.position().wrapping_add(self.features),
+        };
         let tier = usize::from(tier.number());
         let found = self.found.get((row << self.width | tier) / TIERS);
         found.filter(|_| tier >> self.width == 0)
@@ -281,6 +271,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_later_catalog_adds_is_not_taken_for_a_minimum_tier() {
+        let gate = TestGate::new(catalog(true)).into_gate();
+        let ada = Subject::user("ada");
+        gate.lookup()
+            .push(pro(&ada, SubscriptionStatus::Active).into());
+        let more = ["tea", "coffee", "cocoa"].map(|key| {
+            FeatureSpec::boolean(key)
+                .value("free", false)
+                .value("pro", false)
+        });
+        let features = ["crm", "news"].map(|key| {
+            FeatureSpec::boolean(key)
+                .value("free", true)
+                .value("pro", true)
+        });
+        let later = Catalog::builder()
+            .default_tier("free")
+            .tier(TierSpec::new("free"))
+            .tier(TierSpec::new("pro").includes("free"))
+            .features(features)
+            .features(more)
+            .build()
+            .unwrap();
+        gate.replace_catalog(later).unwrap();
+        for tier in ["free", "pro"] {
+            let minimum = Question::MinTier(gate.tier_id(tier).unwrap());
+            assert!(gate.is_yes_at_a_glance(&ada, &minimum));
+        }
+        for key in ["tea", "coffee", "cocoa"] {
+            let added = Question::Feature(gate.feature_id(key).unwrap());
+            assert!(!gate.is_yes_at_a_glance(&ada, &added), "{key}");
+        }
+    }
+
+    #[tokio::test]
     async fn every_tier_of_a_large_catalog_is_noted_and_is_its_own() {
         const COUNT: usize = 2 * TIERS + 7;
         let key = |tier: usize| format!("tier_{tier}");
@@ -312,30 +337,28 @@ mod tests {
                 assert_eq!(has_it(news), !has(tier), "{tier}");
                 for minimum in [0, TIERS, COUNT - 1] {
                     let least = Question::MinTier(gate.tier_id(&key(minimum)).unwrap());
-                    let meets = gate.is_yes_at_a_glance(&subject, least);
+                    let meets = gate.is_yes_at_a_glance(&subject, &least);
                     assert_eq!(meets, tier == minimum, "{tier} {minimum}");
                 }
             }
         }
         // What was allowed was noted: as many bits as there are answers.
-        let noted = |table: &Table, row: usize| {
-            let more = table.more.chunks(table.more_each).nth(row).unwrap();
-            let words = more.iter().chain([&table.first[row]]);
-            let bits = |allowed: &Allowed| allowed.0.load(Ordering::Relaxed) & u64::from(u32::MAX);
-            words.map(|word| bits(word).count_ones()).sum::<u32>()
-        };
         let verdicts = &gate.inner.verdicts;
+        let noted = |question: Question| {
+            let word = |tier| gate.lookup().glance(&Subject::user(key(tier)), |_| true);
+            let words = (0..COUNT).map(|tier| word(tier).unwrap());
+            let allowed = |word| {
+                verdicts
+                    .get(question, word)
+                    .is_some_and(|all| all.has(0, word))
+            };
+            words.filter(|word| allowed(*word)).count()
+        };
         let count_with = (0..COUNT).filter(|tier| has(*tier)).count();
-        assert_eq!(
-            noted(&verdicts.features, crm.position()) as usize,
-            count_with
-        );
-        assert_eq!(
-            noted(&verdicts.features, news.position()) as usize,
-            COUNT - count_with
-        );
+        assert_eq!(noted(Question::Feature(crm)), count_with);
+        assert_eq!(noted(Question::Feature(news)), COUNT - count_with);
         let last = gate.tier_id(&key(COUNT - 1)).unwrap();
-        assert_eq!(noted(&verdicts.tiers, last.position()), 1);
+        assert_eq!(noted(Question::MinTier(last)), 1);
     }
 
     #[tokio::test]
