@@ -3,20 +3,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tiergate_core::{Catalog, Subject};
-use tiergate_lookup::TierWord;
+use tiergate_lookup::{Sight, TierWord};
 
 use super::TierGate;
 use super::now::Question;
 
-/// Which tiers have each feature and meet each minimum, as far as it was asked: what makes an answer
-/// out of a tier without going to the catalog.
-///
-/// Only what is allowed is noted. Anything else may have to be confirmed, and is decided the longer way.
+/// Which tiers have each feature and meet each minimum, and which do not, as far as it was asked: what
+/// makes an answer out of a tier without going to the catalog.
 #[derive(Debug)]
 pub(super) struct Verdicts {
     /// What was found out about each feature, and then about each minimum: as many for each as it takes
     /// for all tiers, in most catalogs one.
-    found: Box<[Allowed]>,
+    found: Box<[Verdict]>,
     /// How many of the rows are features'.
     features: usize,
     /// For how many tiers there is room in a row, as a power of two. All are found in the same way,
@@ -24,10 +22,17 @@ pub(super) struct Verdicts {
     width: u32,
 }
 
-/// The tiers that were found to be allowed something by one revision of the catalog, in one number:
-/// the revision above, a bit for each of some tiers below.
+/// Which tiers were found to be allowed something, and which were not.
 #[derive(Debug, Default)]
-struct Allowed(AtomicU64);
+struct Verdict {
+    allowed: Noted,
+    denied: Noted,
+}
+
+/// Tiers of which one revision of the catalog says the same, in one number: the revision above, a bit
+/// for each of some tiers below.
+#[derive(Debug, Default)]
+struct Noted(AtomicU64);
 
 /// How many tiers have a bit in one number.
 const TIERS: usize = 32;
@@ -41,14 +46,14 @@ impl Verdicts {
         let rows = catalog.features().len() + catalog.tiers().len();
         let found = 0..rows * (room / TIERS);
         Self {
-            found: found.map(|_| Allowed::default()).collect(),
+            found: found.map(|_| Verdict::default()).collect(),
             features: catalog.features().len(),
             width: room.ilog2(),
         }
     }
 
     #[inline]
-    fn get(&self, question: Question, tier: TierWord) -> Option<&Allowed> {
+    fn get(&self, question: Question, tier: TierWord) -> Option<&Verdict> {
         let row = match question {
             Question::Feature(feature) if feature.position() < self.features => feature.position(),
             Question::Feature(_) => return None,
@@ -60,7 +65,21 @@ impl Verdicts {
     }
 }
 
-impl Allowed {
+impl Verdict {
+    /// Whether a tier is allowed it, if that was found out.
+    #[inline]
+    fn on(&self, tier: TierWord, revision: u32) -> Option<bool> {
+        if self.allowed.has(revision, tier) {
+            Some(true)
+        } else if self.denied.has(revision, tier) {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}
+
+impl Noted {
     #[inline]
     fn has(&self, revision: u32, tier: TierWord) -> bool {
         let noted = self.0.load(Ordering::Relaxed);
@@ -91,9 +110,9 @@ impl TierGate {
     pub(super) fn is_yes_at_a_glance(&self, subject: &Subject, question: &Question) -> bool {
         let question = *question;
         let accept = |tier| {
-            let allowed = self.inner.verdicts.get(question, tier);
-            allowed.is_some_and(|allowed| allowed.has(self.inner.catalog.revision(), tier))
-                || self.find_out_now(tier, allowed, question)
+            let verdict = self.inner.verdicts.get(question, tier);
+            let known = verdict.and_then(|verdict| verdict.on(tier, self.inner.catalog.revision()));
+            known.unwrap_or_else(|| self.find_out_now(tier, verdict, question))
         };
         self.inner.lookup.glance(subject, accept).is_some()
     }
@@ -106,16 +125,27 @@ impl TierGate {
         tier: TierWord,
         question: Question,
     ) -> bool {
-        let allowed = self.inner.verdicts.get(question, tier);
-        allowed.is_some_and(|allowed| allowed.has(catalog.revision(), tier))
-            || self.find_out(catalog, tier, allowed, question)
+        let verdict = self.inner.verdicts.get(question, tier);
+        let known = verdict.and_then(|verdict| verdict.on(tier, catalog.revision()));
+        known.unwrap_or_else(|| self.find_out(catalog, tier, verdict, question))
+    }
+
+    /// Whether the answer is no by the tier alone, of a subject who was seen in the cache. False says
+    /// nothing.
+    pub(super) fn is_no_by_tier(&self, sight: &Sight, question: Question) -> bool {
+        let is_denied = |tier| {
+            let verdict = self.inner.verdicts.get(question, tier);
+            let revision = self.inner.catalog.revision();
+            verdict.and_then(|verdict| verdict.on(tier, revision)) == Some(false)
+        };
+        sight.word().is_some_and(is_denied) && !self.is_too_old_to_deny_by(sight.age())
     }
 
     // Not inlined either, or what is found at a glance is not.
     #[cold]
     #[inline(never)]
-    fn find_out_now(&self, word: TierWord, allowed: Option<&Allowed>, question: Question) -> bool {
-        self.find_out(&self.inner.catalog.peek(), word, allowed, question)
+    fn find_out_now(&self, word: TierWord, verdict: Option<&Verdict>, question: Question) -> bool {
+        self.find_out(&self.inner.catalog.peek(), word, verdict, question)
     }
 
     #[cold]
@@ -124,7 +154,7 @@ impl TierGate {
         &self,
         catalog: &Catalog,
         word: TierWord,
-        allowed: Option<&Allowed>,
+        verdict: Option<&Verdict>,
         question: Question,
     ) -> bool {
         let tier = if word == TierWord::NONE {
@@ -135,14 +165,16 @@ impl TierGate {
         };
         // What is not the catalog's is a mistake, and told by the longer way.
         let gives = |tier| match question {
-            Question::Feature(feature) => catalog.grants(tier, feature),
-            Question::MinTier(minimum) => catalog.satisfies(tier, minimum),
+            Question::Feature(feature) => catalog.grants(tier, feature).ok(),
+            Question::MinTier(minimum) => catalog.satisfies(tier, minimum).ok(),
         };
-        let is_allowed = tier.is_some_and(|tier| gives(tier).unwrap_or(false));
-        if let Some(allowed) = allowed.filter(|_| is_allowed) {
-            allowed.note(catalog.revision(), word);
+        let is_allowed = tier.and_then(gives);
+        if let (Some(verdict), Some(is_allowed)) = (verdict, is_allowed) {
+            let Verdict { allowed, denied } = verdict;
+            let noted = if is_allowed { allowed } else { denied };
+            noted.note(catalog.revision(), word);
         }
-        is_allowed
+        is_allowed.unwrap_or(false)
     }
 }
 
@@ -342,17 +374,17 @@ mod tests {
                 }
             }
         }
-        // What was allowed was noted: as many bits as there are answers.
+        // What was found out was noted: as many bits as there are answers.
         let verdicts = &gate.inner.verdicts;
         let noted = |question: Question| {
             let word = |tier| gate.lookup().glance(&Subject::user(key(tier)), |_| true);
             let words = (0..COUNT).map(|tier| word(tier).unwrap());
-            let allowed = |word| {
-                verdicts
-                    .get(question, word)
-                    .is_some_and(|all| all.has(0, word))
-            };
-            words.filter(|word| allowed(*word)).count()
+            let known = |word| verdicts.get(question, word).and_then(|one| one.on(word, 0));
+            let verdicts: Vec<bool> = words.map(|word| known(word).unwrap()).collect();
+            verdicts
+                .into_iter()
+                .filter(|is_allowed| *is_allowed)
+                .count()
         };
         let count_with = (0..COUNT).filter(|tier| has(*tier)).count();
         assert_eq!(noted(Question::Feature(crm)), count_with);

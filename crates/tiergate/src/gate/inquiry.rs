@@ -59,7 +59,18 @@ impl TierGate {
         subject: Subject,
         unavailable: UnavailableAccess,
     ) -> Result<Inquiry, Subject> {
-        match self.inner.lookup.see(&subject) {
+        let sight = self.inner.lookup.see(&subject);
+        self.inquire_with(subject, sight, unavailable)
+    }
+
+    /// The same, with what was seen there.
+    pub(super) fn inquire_with(
+        &self,
+        subject: Subject,
+        sight: Option<Sight>,
+        unavailable: UnavailableAccess,
+    ) -> Result<Inquiry, Subject> {
+        match sight {
             Some(sight) => Ok(Inquiry {
                 now: self.inner.clock.coarse_now().into(),
                 ..Inquiry::of_sight(subject, self.catalog(), sight, unavailable)
@@ -151,8 +162,12 @@ impl TierGate {
 
     /// Whether an answer is too old to be denied by.
     pub(crate) fn is_to_be_confirmed(&self, inquiry: &Inquiry) -> bool {
-        let most = self.inner.lookup.config().confirm_age();
-        inquiry.learned.age().is_some_and(|age| age > most)
+        let age = inquiry.learned.age();
+        age.is_some_and(|age| self.is_too_old_to_deny_by(age))
+    }
+
+    pub(super) fn is_too_old_to_deny_by(&self, age: Duration) -> bool {
+        age > self.inner.lookup.config().confirm_age()
     }
 
     /// Looks again before a denial. Tells why that failed, if it did.

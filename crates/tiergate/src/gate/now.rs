@@ -32,7 +32,13 @@ impl TierGate {
     #[inline(never)]
     pub(super) fn answer_now(&self, subject: &Subject, question: Question) -> Now<'_> {
         let unavailable = self.policy().unavailable;
-        let inquiry = match self.inquire_now(subject.clone(), unavailable) {
+        let sight = self.inner.lookup.see(subject);
+        if let Some(sight) = &sight
+            && self.is_no_by_tier(sight, question)
+        {
+            return Ok(Ok(false));
+        }
+        let inquiry = match self.inquire_with(subject.clone(), sight, unavailable) {
             Ok(inquiry) => inquiry,
             Err(subject) => {
                 return Err(Box::pin(async move {
