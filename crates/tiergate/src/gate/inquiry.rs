@@ -42,6 +42,28 @@ impl Inquiry {
         }
     }
 
+    /// The same, for a decision of this moment.
+    #[inline]
+    pub(crate) fn of_sight_at(
+        subject: Subject,
+        catalog: Arc<Catalog>,
+        sight: Sight,
+        unavailable: UnavailableAccess,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            now: now.into(),
+            ..Self::of_sight(subject, catalog, sight, unavailable)
+        }
+    }
+
+    /// Goes on, for a decision of this moment, with what was found out before about the same request.
+    #[inline]
+    pub(crate) fn go_on(&mut self, now: Timestamp, unavailable: UnavailableAccess) {
+        self.unavailable = unavailable;
+        self.now = now.into();
+    }
+
     /// What somebody is allowed whose tier alone decides.
     pub(crate) fn grant_by_tier(&self) -> Grant {
         let own = self
@@ -60,10 +82,16 @@ impl TierGate {
         unavailable: UnavailableAccess,
     ) -> Result<Inquiry, Subject> {
         match self.inner.lookup.see(&subject) {
-            Some(sight) => Ok(Inquiry {
-                now: self.inner.clock.coarse_now().into(),
-                ..Inquiry::of_sight(subject, self.catalog(), sight, unavailable)
-            }),
+            Some(sight) => {
+                let (catalog, now) = (self.catalog(), self.inner.clock.coarse_now());
+                Ok(Inquiry::of_sight_at(
+                    subject,
+                    catalog,
+                    sight,
+                    unavailable,
+                    now,
+                ))
+            }
             None => self.inquire_unseen(subject, unavailable),
         }
     }
@@ -89,8 +117,7 @@ impl TierGate {
     /// Goes on, for a decision of this moment, with what was found out before about the same request.
     #[inline]
     pub(crate) fn inquire_on(&self, inquiry: &mut Inquiry, unavailable: UnavailableAccess) {
-        inquiry.unavailable = unavailable;
-        inquiry.now = self.inner.clock.coarse_now().into();
+        inquiry.go_on(self.inner.clock.coarse_now(), unavailable);
     }
 
     /// Begins by asking the lookup.

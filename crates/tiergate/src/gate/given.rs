@@ -1,0 +1,159 @@
+//! What tiers give of limits, as far as a thread has been asked.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use tiergate_core::decision::{Admission, Knowledge, Standing, admit};
+use tiergate_core::subscription::PlainSubscription;
+use tiergate_core::time::Timestamp;
+use tiergate_core::window::BillingAnchor;
+use tiergate_core::{Catalog, Limit, LimitId, Meter, QuotaPeriod, Subject, TierId, Window};
+use tiergate_lookup::TierWord;
+
+use super::{GateId, TierGate};
+
+/// What a tier gives of a limit, by one revision of the catalog of one gate.
+///
+/// Nothing in it is the subject's own: it holds for everybody of whom nothing but the tier decides.
+#[derive(Debug)]
+pub(super) struct Given {
+    question: Question,
+    pub(super) tier: TierId,
+    pub(super) feature: Arc<str>,
+    pub(super) meter: Meter,
+    pub(super) limit: Limit,
+    /// Where those are counted who have no billing period: the last one that was needed.
+    calendar: Option<Window>,
+}
+
+/// Whose answer it is, and to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Question {
+    gate: GateId,
+    revision: u32,
+    limit: LimitId,
+    tier: TierWord,
+}
+
+/// How many a thread keeps: one for each limit of each tier that is much used.
+const KEPT: usize = 64;
+
+thread_local! {
+    /// Each thread has its own, so that none waits for another.
+    static GIVEN: RefCell<Vec<Option<Given>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl TierGate {
+    /// Reads what a tier gives of a limit. None if it does not give the limit, or if more than that would
+    /// have to be said of it.
+    #[inline]
+    pub(super) fn with_given<R>(
+        &self,
+        catalog: &Catalog,
+        limit: LimitId,
+        tier: TierWord,
+        read: impl FnOnce(&mut Given) -> R,
+    ) -> Option<R> {
+        let question = Question {
+            gate: self.inner.id,
+            revision: catalog.revision(),
+            limit,
+            tier,
+        };
+        // A thread that ends has none any more.
+        GIVEN
+            .try_with(|given| {
+                let mut all = given.borrow_mut();
+                match all.get_mut(question.place()) {
+                    Some(Some(given)) if given.question == question => Some(read(given)),
+                    _ => self.find_given(&mut all, catalog, question).map(read),
+                }
+            })
+            .ok()?
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_given<'a>(
+        &self,
+        all: &'a mut Vec<Option<Given>>,
+        catalog: &Catalog,
+        question: Question,
+    ) -> Option<&'a mut Given> {
+        let given = self.give(catalog, question)?;
+        if all.is_empty() {
+            all.resize_with(KEPT, || None);
+        }
+        Some(all.get_mut(question.place())?.insert(given))
+    }
+
+    /// Decides as for a subject that has just that tier.
+    fn give(&self, catalog: &Catalog, question: Question) -> Option<Given> {
+        let known = if question.tier == TierWord::NONE {
+            Knowledge::NoSubscription
+        } else {
+            let tier = self.inner.lookup.tier_key(question.tier)?;
+            // Each decision about a tier that the catalog does not name is told of.
+            catalog.tier_id(tier)?;
+            Knowledge::Plain(PlainSubscription {
+                tier,
+                period_start: None,
+                period_end: None,
+            })
+        };
+        let (anybody, any_time) = (Subject::user(""), Timestamp::from_seconds(0));
+        let standing = Standing::of(catalog, &anybody, known, self.inner.policy, any_time);
+        // What is denied, or is no limit of this catalog, is told the longer way.
+        match admit(catalog, &standing, question.limit, 0) {
+            Ok(Admission::Countable(allowance)) => Some(Given {
+                question,
+                tier: allowance.grant.tier,
+                feature: allowance.feature,
+                meter: allowance.meter,
+                limit: allowance.limit,
+                calendar: None,
+            }),
+            Ok(Admission::Denied(_)) | Err(_) => None,
+        }
+    }
+}
+
+impl Question {
+    /// Where the answer is kept. Which of those that share a place it is, is looked at there.
+    #[inline]
+    fn place(self) -> usize {
+        let feature = self.limit.feature().position();
+        (feature.wrapping_mul(7) ^ usize::from(self.tier.number())) % KEPT
+    }
+}
+
+impl Given {
+    /// The window of a quota that holds `now`; none for a gauge or a rate.
+    #[inline]
+    pub(super) fn window(
+        &mut self,
+        catalog: &Catalog,
+        anchor: impl FnOnce() -> Option<BillingAnchor>,
+        now: Timestamp,
+    ) -> Option<Window> {
+        let Meter::Quota(period) = self.meter else {
+            return None;
+        };
+        let anchor = match period {
+            QuotaPeriod::BillingPeriod => anchor(),
+            QuotaPeriod::Day | QuotaPeriod::Month => None,
+        };
+        if anchor.is_some() {
+            return Some(Window::of(period, now, anchor, catalog.time_zone()));
+        }
+        // It holds until it ends, and from its start on where the clock is set back.
+        if let Some(window) = self.calendar
+            && window.contains(now)
+        {
+            return self.calendar;
+        }
+        let window = Window::of(period, now, None, catalog.time_zone());
+        self.calendar = Some(window);
+        self.calendar
+    }
+}
