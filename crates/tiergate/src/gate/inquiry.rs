@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tiergate_core::decision::{Basis, Grant, Knowledge, Standing, UnavailableAccess};
@@ -19,9 +19,9 @@ pub struct Inquiry {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) learned: Learned,
     pub(crate) unavailable: UnavailableAccess,
-    /// The moment it is decided for, read when something hangs on it. Where nobody was waited for it is
+    /// The moment it is decided for; none where nothing hangs on it. Where nobody was waited for it is
     /// the coarse one, some milliseconds behind at most.
-    now: OnceLock<Timestamp>,
+    now: Option<Timestamp>,
 }
 
 impl Inquiry {
@@ -38,7 +38,7 @@ impl Inquiry {
             catalog,
             learned: sight.into(),
             unavailable,
-            now: OnceLock::new(),
+            now: None,
         }
     }
 
@@ -52,7 +52,7 @@ impl Inquiry {
         now: Timestamp,
     ) -> Self {
         Self {
-            now: now.into(),
+            now: Some(now),
             ..Self::of_sight(subject, catalog, sight, unavailable)
         }
     }
@@ -61,7 +61,7 @@ impl Inquiry {
     #[inline]
     pub(crate) fn go_on(&mut self, now: Timestamp, unavailable: UnavailableAccess) {
         self.unavailable = unavailable;
-        self.now = now.into();
+        self.now = Some(now);
     }
 
     /// What somebody is allowed whose tier alone decides.
@@ -110,7 +110,7 @@ impl TierGate {
             catalog: self.catalog(),
             learned: Learned::Resolved(Resolution::Known(snapshot)),
             unavailable,
-            now: self.inner.clock.coarse_now().into(),
+            now: Some(self.inner.clock.coarse_now()),
         })
     }
 
@@ -132,7 +132,7 @@ impl TierGate {
             catalog: self.catalog(),
             learned: Learned::Resolved(resolution),
             unavailable,
-            now: self.inner.clock.now().into(),
+            now: Some(self.inner.clock.now()),
         }
     }
 
@@ -150,8 +150,8 @@ impl TierGate {
     fn standing_by<'a>(&self, inquiry: &'a Inquiry, known: Knowledge<'a>) -> Standing<'a> {
         let mut policy = self.inner.policy;
         policy.unavailable = inquiry.unavailable;
-        let now = inquiry.now.get_or_init(|| self.inner.clock.coarse_now());
-        let standing = Standing::of(&inquiry.catalog, &inquiry.subject, known, policy, *now);
+        let now = inquiry.now.unwrap_or_else(|| self.inner.clock.coarse_now());
+        let standing = Standing::of(&inquiry.catalog, &inquiry.subject, known, policy, now);
         if standing.basis() == Basis::UnknownTier
             && let Some(tier) = inquiry.learned.tier()
         {
@@ -187,7 +187,7 @@ impl TierGate {
         match self.inner.lookup.confirm(&inquiry.subject).await {
             Resolution::Known(snapshot) => {
                 inquiry.learned = Learned::Resolved(Resolution::Known(snapshot));
-                inquiry.now = self.inner.clock.now().into();
+                inquiry.now = Some(self.inner.clock.now());
                 Ok(())
             }
             Resolution::Failed(error) => Err(error),

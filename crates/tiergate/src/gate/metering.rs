@@ -11,7 +11,7 @@ use tiergate_core::time::Timestamp;
 use tiergate_core::{Denial, DenialKind, Limit, LimitId, Meter, Subject, Window};
 use tiergate_usage::{
     Admitted, Admitting, Asked, Claim, CounterKey, CounterState, Hold, IdempotencyKey, MAX_CLAIMS,
-    Replay, Reserve, Settlement, StoreError, StoreErrorKind,
+    NotHeld, Replay, Reserve, Settlement, StoreError, StoreErrorKind,
 };
 
 use super::charged::{Account, Bill};
@@ -108,6 +108,28 @@ impl TierGate {
             request = request.with_idempotency_key(key);
         }
         Some(Hold::ask(&self.inner.usage, request))
+    }
+
+    /// Takes the units, if the store gives them at once.
+    #[inline]
+    pub(crate) fn take_at_once(
+        &self,
+        Counting(mut tab): Counting,
+    ) -> Result<Count, (Counting, Box<NotHeld>)> {
+        let Tab { items, claims, .. } = &mut *tab;
+        let request = Reserve::new(claims, self.inner.reservation_ttl);
+        let held = Hold::take(&self.inner.usage, request, |admitted| {
+            for (item, state) in items.iter_mut().zip(admitted.states()) {
+                item.state = Some(*state);
+            }
+        });
+        match held {
+            Ok(hold) => {
+                tab.hold(Holding::Reserved(hold));
+                Ok(Count(tab))
+            }
+            Err(not_held) => Err((Counting(tab), not_held)),
+        }
     }
 
     /// Takes the store's answer.
@@ -240,7 +262,7 @@ impl Counting {
     }
 
     #[inline]
-    pub(crate) fn admitted(self, hold: Hold, admitted: &Admitted) -> Count {
+    fn admitted(self, hold: Hold, admitted: &Admitted) -> Count {
         let Self(mut tab) = self;
         for (item, state) in tab.items.iter_mut().zip(admitted.states()) {
             item.state = Some(*state);
@@ -302,7 +324,10 @@ impl Count {
         let units = tab.cell.settle();
         let units = units.get(..tab.items.len()).unwrap_or(&units);
         let settled = match (charge, holding) {
-            (Charge::Commit, Holding::Reserved(hold)) => commit(gate, hold, units, tab.bill(units)),
+            (Charge::Commit, Holding::Reserved(hold)) => match tab.bill(units) {
+                None => commit_unbilled(gate, hold, units),
+                bill => commit(gate, hold, units, bill),
+            },
             (Charge::Commit, Holding::Uncounted) => {
                 gate.charge(tab.bill(units));
                 None
@@ -326,9 +351,21 @@ impl Count {
     }
 }
 
+#[inline]
+fn commit_unbilled(gate: &TierGate, hold: Hold, units: &[u64]) -> Option<Settled> {
+    match hold.commit_now(units) {
+        Ok(settled) => {
+            gate.note_settled(&settled);
+            None
+        }
+        Err(pending) => gate.wait_until_settled(pending),
+    }
+}
+
+#[inline(never)]
 fn commit(gate: &TierGate, hold: Hold, units: &[u64], bill: Option<Bill>) -> Option<Settled> {
     let replay = hold.replay();
-    match (hold.commit(units).now_or_never(), replay) {
+    match (hold.commit_now(units), replay) {
         // Whoever settled it was charged.
         (Ok(Ok(Settlement::AlreadySettled)), _) => None,
         (Ok(settled), _) => {

@@ -2,7 +2,7 @@
 
 use http::Extensions;
 use tiergate_core::LimitId;
-use tiergate_usage::{Asked, StoreError};
+use tiergate_usage::{Asked, NotHeld};
 
 use super::check_usage_limit::{LimitPass, LimitRule, end};
 use super::glimpse::{Glimpse, Judged};
@@ -43,7 +43,7 @@ impl Guard<LimitRule> {
         let Some(counting) = self.gate.begin_count_by_tier(who, self.rule.fixed_costs()) else {
             return Glimpse::Seen(sight);
         };
-        let taken = self.take_at_once(counting);
+        let taken = self.gate.take_at_once(counting);
         let unavailable = self.unavailable();
         let inquiry = Inquiry::of_sight_at(subject.clone(), catalog, sight, unavailable, now);
         match taken {
@@ -80,7 +80,7 @@ impl Guard<LimitRule> {
         let Some(counting) = self.gate.begin_count_by_tier(who, self.rule.fixed_costs()) else {
             return Glimpse::NotLooked;
         };
-        let taken = self.take_at_once(counting);
+        let taken = self.gate.take_at_once(counting);
         access.inquiry_mut().go_on(now, self.unavailable());
         match taken {
             Ok(count) => {
@@ -101,17 +101,6 @@ impl Guard<LimitRule> {
         Glimpse::Allowed(LimitPass::new(self.clone(), count))
     }
 
-    /// Asks the store, and takes what it admits at once.
-    #[inline]
-    fn take_at_once(&self, counting: Counting) -> Result<Count, Otherwise> {
-        match self.gate.ask_store(&counting, None) {
-            Some(Ok(Ok(Asked::Admitted(hold, admitted)))) => Ok(counting.admitted(hold, &admitted)),
-            Some(Ok(answer)) => Err(Otherwise::Answered(Box::new((counting, answer)))),
-            // It has not begun, and is asked anew by who can wait.
-            Some(Err(_)) | None => Err(Otherwise::ToWait),
-        }
-    }
-
     /// Goes on where the store did not admit the units at once.
     #[cold]
     #[inline(never)]
@@ -119,27 +108,21 @@ impl Guard<LimitRule> {
         &self,
         inquiry: Inquiry,
         tally: Tally,
-        otherwise: Otherwise,
+        (counting, not_held): (Counting, Box<NotHeld>),
     ) -> Glimpse<LimitPass> {
-        let verdict = match otherwise {
-            Otherwise::Answered(answered) => {
-                let (counting, answer) = *answered;
-                Some(end(self, &inquiry, counting, answer))
-            }
-            Otherwise::ToWait => None,
+        let answer = match *not_held {
+            NotHeld::Refused(refused) => Some(Ok(Asked::Refused(refused))),
+            NotHeld::Failed(error) => Some(Err(error)),
+            // It has not begun, and is asked anew by who can wait.
+            NotHeld::Later(_) => None,
         };
+        let verdict = answer.map(|answer| end(self, &inquiry, counting, answer));
         Glimpse::Judged(Box::new(Judged {
             inquiry,
             tally,
             verdict,
         }))
     }
-}
-
-/// What the store did other than admit the units at once.
-enum Otherwise {
-    Answered(Box<(Counting, Result<Asked, StoreError>)>),
-    ToWait,
 }
 
 impl LimitRule {
