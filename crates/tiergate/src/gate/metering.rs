@@ -284,15 +284,10 @@ impl Count {
             return access.pass_uncounted(Ticket::uncounted());
         }
         let ticket = |claim| Ticket::new(Arc::clone(&tab.cell), claim);
-        let mut counted = tab
-            .lines()
-            .enumerate()
-            .filter_map(|(index, (item, claim))| Some((index, item, claim, item.state?)))
-            .peekable();
-        if counted.peek().is_none() {
-            return access.pass_uncounted(ticket(0));
-        }
-        for (index, item, claim, state) in counted {
+        let mut uncounted = true;
+        for (index, (item, claim)) in tab.lines().enumerate() {
+            let Some(state) = item.state else { continue };
+            uncounted = false;
             access.add(Metered {
                 feature: claim.key().shared_feature(),
                 limit: claim.limit(),
@@ -300,6 +295,9 @@ impl Count {
                 resets_at: resets_at(item.window, state, tab.now),
                 ticket: ticket(index),
             });
+        }
+        if uncounted {
+            access.pass_uncounted(ticket(0));
         }
     }
 
