@@ -38,12 +38,54 @@ struct Question {
 /// How many a thread keeps: one for each limit of each tier that is much used.
 const KEPT: usize = 64;
 
+/// What a thread keeps.
+#[derive(Debug)]
+struct Shelf {
+    given: Vec<Option<Given>>,
+    /// The last catalog that was needed, and whose it is.
+    catalog: Option<(GateId, Arc<Catalog>)>,
+}
+
 thread_local! {
     /// Each thread has its own, so that none waits for another.
-    static GIVEN: RefCell<Vec<Option<Given>>> = const { RefCell::new(Vec::new()) };
+    static SHELF: RefCell<Shelf> = const {
+        RefCell::new(Shelf {
+            given: Vec::new(),
+            catalog: None,
+        })
+    };
 }
 
 impl TierGate {
+    /// The catalog in force. It is the one that a thread had before, as long as none has succeeded it: then
+    /// nothing is written that other threads read, but a count of references.
+    #[inline]
+    pub(crate) fn catalog_at_hand(&self) -> Arc<Catalog> {
+        let revision = self.inner.catalog.revision();
+        // A thread that ends has none any more.
+        let kept = SHELF.try_with(|shelf| match &shelf.borrow().catalog {
+            Some((gate, catalog)) if *gate == self.inner.id && catalog.revision() == revision => {
+                Some(Arc::clone(catalog))
+            }
+            _ => None,
+        });
+        match kept {
+            Ok(Some(catalog)) => catalog,
+            Ok(None) | Err(_) => self.fetch_catalog(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fetch_catalog(&self) -> Arc<Catalog> {
+        let catalog = self.catalog();
+        let kept = Some((self.inner.id, Arc::clone(&catalog)));
+        let replaced =
+            SHELF.try_with(|shelf| std::mem::replace(&mut shelf.borrow_mut().catalog, kept));
+        drop(replaced);
+        catalog
+    }
+
     /// Reads what a tier gives of a limit. None if it does not give the limit, or if more than that would
     /// have to be said of it.
     #[inline]
@@ -61,12 +103,12 @@ impl TierGate {
             tier,
         };
         // A thread that ends has none any more.
-        GIVEN
-            .try_with(|given| {
-                let mut all = given.borrow_mut();
+        SHELF
+            .try_with(|shelf| {
+                let all = &mut shelf.borrow_mut().given;
                 match all.get_mut(question.place()) {
                     Some(Some(given)) if given.question == question => Some(read(given)),
-                    _ => self.find_given(&mut all, catalog, question).map(read),
+                    _ => self.find_given(all, catalog, question).map(read),
                 }
             })
             .ok()?

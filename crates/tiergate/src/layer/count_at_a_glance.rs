@@ -31,7 +31,7 @@ impl Guard<LimitRule> {
         let Some(tier) = sight.word() else {
             return Glimpse::Seen(sight);
         };
-        let catalog = self.gate.catalog();
+        let catalog = self.gate.catalog_at_hand();
         let now = self.gate.clock().coarse_now();
         let who = ByTier {
             subject,
