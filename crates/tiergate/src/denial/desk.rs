@@ -24,13 +24,6 @@ const ENDING: usize = 24;
 /// How many policies a thread keeps: one for each limit of each tier that is much used.
 const POLICIES: usize = 32;
 
-/// The two values that tell of one limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Values {
-    pub(super) policy: HeaderValue,
-    pub(super) state: HeaderValue,
-}
-
 /// What stays the same from one request to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terms<'a> {
@@ -51,7 +44,7 @@ pub(super) struct State {
 /// What a thread writes with.
 #[derive(Debug)]
 struct Desk {
-    paper: BytesMut,
+    paper: Option<BytesMut>,
     policies: [Option<Policy>; POLICIES],
 }
 
@@ -74,36 +67,44 @@ struct Ending {
 }
 
 thread_local! {
-    static DESK: RefCell<Desk> = RefCell::new(Desk::new());
+    static DESK: RefCell<Desk> = const { RefCell::new(Desk::new()) };
 }
 
-/// Writes the values of a limit with what this thread has. None if they can't be written: a name has
-/// no place in a field.
-pub(super) fn write(terms: Terms<'_>, state: State) -> Option<Values> {
+/// Writes the values of a limit with what this thread has: that of its policy, and that of its state.
+/// None if they can't be written: a name has no place in a field.
+pub(super) fn write<R>(
+    terms: Terms<'_>,
+    state: State,
+    mut send: impl FnMut(HeaderValue, HeaderValue) -> R,
+) -> Option<R> {
     // A thread that ends has none any more.
-    DESK.try_with(|desk| desk.borrow_mut().write(terms, state))
-        .unwrap_or_else(|_| Desk::new().write(terms, state))
+    DESK.try_with(|desk| desk.borrow_mut().write(terms, state, &mut send))
+        .unwrap_or_else(|_| Desk::new().write(terms, state, &mut send))
 }
 
 impl Desk {
-    fn new() -> Self {
+    const fn new() -> Self {
         Self {
-            paper: BytesMut::new(),
+            paper: None,
             policies: [const { None }; POLICIES],
         }
     }
 
-    fn write(&mut self, terms: Terms<'_>, state: State) -> Option<Values> {
+    #[inline]
+    fn write<R>(
+        &mut self,
+        terms: Terms<'_>,
+        state: State,
+        send: impl FnOnce(HeaderValue, HeaderValue) -> R,
+    ) -> Option<R> {
         let Self { paper, policies } = self;
         let slot = policies.get_mut(terms.place())?;
         let policy = match slot {
             Some(known) if known.is(terms) => known,
             _ => slot.insert(Policy::of(terms)?),
         };
-        Some(Values {
-            policy: policy.value.clone(),
-            state: policy.write(state, paper)?,
-        })
+        let state = policy.write(state, paper.get_or_insert_default())?;
+        Some(send(policy.value.clone(), state))
     }
 }
 
@@ -219,11 +220,17 @@ mod tests {
         text
     }
 
+    type Values = (HeaderValue, HeaderValue);
+
+    fn write(desk: &mut Desk, terms: Terms<'_>, state: State) -> Option<Values> {
+        desk.write(terms, state, |policy, state| (policy, state))
+    }
+
     fn check(values: &Values, terms: Terms<'_>, state: State) {
         let policy = text(terms.name, ("q", terms.quota), ("w", terms.window));
-        assert_eq!(values.policy.to_str().unwrap(), policy);
+        assert_eq!(values.0.to_str().unwrap(), policy);
         let state = text(terms.name, ("r", state.remaining), ("t", state.resets_in));
-        assert_eq!(values.state.to_str().unwrap(), state);
+        assert_eq!(values.1.to_str().unwrap(), state);
     }
 
     proptest! {
@@ -242,7 +249,7 @@ mod tests {
             for ((name, quota, window), (remaining, resets_in)) in &asked {
                 let terms = terms(name, *quota, *window);
                 let state = state(*remaining, *resets_in);
-                check(&desk.write(terms, state).unwrap(), terms, state);
+                check(&write(&mut desk, terms, state).unwrap(), terms, state);
             }
         }
 
@@ -257,7 +264,7 @@ mod tests {
                 .iter()
                 .map(|(name, number, seconds)| {
                     let asked = (terms(name, *number, *seconds), state(*number, *seconds));
-                    (asked, desk.write(asked.0, asked.1).unwrap())
+                    (asked, write(&mut desk, asked.0, asked.1).unwrap())
                 })
                 .collect();
             for ((terms, state), values) in all {
@@ -269,6 +276,7 @@ mod tests {
     #[test]
     fn a_name_that_has_no_place_in_a_field_is_not_written() {
         let state = state(1, None);
-        assert_eq!(Desk::new().write(terms("a\nb", 1, None), state), None);
+        let written = write(&mut Desk::new(), terms("a\nb", 1, None), state);
+        assert_eq!(written, None);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
-use super::desk::{self, LARGEST, State, Terms, Values};
+use super::desk::{self, LARGEST, State, Terms};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -65,10 +65,10 @@ impl RateLimitField<&str> {
 
 impl<N: AsRef<str>> RateLimitField<N> {
     pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
-        if let Some(Values { policy, state }) = desk::write(self.terms(), self.state()) {
+        desk::write(self.terms(), self.state(), |policy, state| {
             headers.append(RATE_LIMIT_POLICY, policy);
             headers.append(RATE_LIMIT, state);
-        }
+        });
     }
 
     /// What stays the same from one request to the next.
@@ -193,13 +193,14 @@ mod tests {
                     .chain(seconds.map(|seconds| (second.0.to_owned(), seconds)))
                     .collect::<Vec<_>>()
             };
-            let values = desk::write(item.terms(), item.state()).unwrap();
+            let (policy, state) =
+                desk::write(item.terms(), item.state(), |policy, state| (policy, state)).unwrap();
             prop_assert_eq!(
-                parse(&values.policy),
+                parse(&policy),
                 (name.clone(), parameters(("q", quota), ("w", window)))
             );
             prop_assert_eq!(
-                parse(&values.state),
+                parse(&state),
                 (name, parameters(("r", remaining), ("t", resets_in)))
             );
         }

@@ -278,6 +278,7 @@ impl Count {
     }
 
     /// Tells the handler of it.
+    #[inline]
     pub(crate) fn enter(&self, access: &mut Access) {
         let Self(tab) = self;
         if let Holding::Nothing = tab.holding {
@@ -316,16 +317,17 @@ impl Count {
 
     /// Charges the units, or gives them back. What the store cannot do at once goes on without the
     /// caller; what the answer should wait for is returned.
+    #[inline]
     pub(crate) fn settle(self, gate: &TierGate, charge: Charge) -> Option<Settled> {
         let Self(mut tab) = self;
         let holding = tab.let_go();
         let units = tab.cell.settle();
         let units = units.get(..tab.items.len()).unwrap_or(&units);
         let settled = match (charge, holding) {
-            (Charge::Commit, Holding::Reserved(hold)) => match tab.bill(units) {
-                None => commit_unbilled(gate, hold, units),
-                bill => commit(gate, hold, units, bill),
-            },
+            (Charge::Commit, Holding::Reserved(hold)) if tab.account.is_none() => {
+                commit_unbilled(gate, hold, units)
+            }
+            (Charge::Commit, Holding::Reserved(hold)) => commit(gate, hold, units, tab.bill(units)),
             (Charge::Commit, Holding::Uncounted) => {
                 gate.charge(tab.bill(units));
                 None
