@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tiergate_core::decision::Grant;
 use tiergate_core::time::Timestamp;
-use tiergate_core::window::BillingAnchor;
 use tiergate_core::{Catalog, LimitId, Subject};
 use tiergate_lookup::{Sight, TierWord};
 use tiergate_usage::{Claim, CounterKey};
@@ -58,7 +57,7 @@ impl TierGate {
             if units == 0 || !given.limit.admits(0, units) {
                 return None;
             }
-            let window = given.window(who.catalog, || anchor_of(who.sight), who.now);
+            let window = given.window(who.catalog, || period_of(who.sight), who.now);
             let feature = Arc::clone(&given.feature);
             let key = CounterKey::of_limit(who.subject.clone(), feature, given.meter, window);
             let item = Item {
@@ -74,11 +73,9 @@ impl TierGate {
     }
 }
 
-/// Where the months of a subscription are pinned, if it has a period.
-fn anchor_of(sight: &Sight) -> Option<BillingAnchor> {
+/// The current period of a subscription, if it has one.
+#[inline]
+fn period_of(sight: &Sight) -> Option<(Timestamp, Option<Timestamp>)> {
     let plain = sight.as_plain()?;
-    Some(BillingAnchor::from_period(
-        plain.period_start?,
-        plain.period_end,
-    ))
+    Some((plain.period_start?, plain.period_end))
 }

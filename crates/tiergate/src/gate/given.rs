@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tiergate_core::decision::{Admission, Knowledge, Standing, admit};
 use tiergate_core::subscription::PlainSubscription;
 use tiergate_core::time::Timestamp;
-use tiergate_core::window::BillingAnchor;
 use tiergate_core::{Catalog, Limit, LimitId, Meter, QuotaPeriod, Subject, TierId, Window};
 use tiergate_lookup::TierWord;
 
@@ -175,18 +174,16 @@ impl Given {
     pub(super) fn window(
         &mut self,
         catalog: &Catalog,
-        anchor: impl FnOnce() -> Option<BillingAnchor>,
+        period: impl FnOnce() -> Option<(Timestamp, Option<Timestamp>)>,
         now: Timestamp,
     ) -> Option<Window> {
-        let Meter::Quota(period) = self.meter else {
+        let Meter::Quota(per) = self.meter else {
             return None;
         };
-        let anchor = match period {
-            QuotaPeriod::BillingPeriod => anchor(),
-            QuotaPeriod::Day | QuotaPeriod::Month => None,
-        };
-        if anchor.is_some() {
-            return Some(Window::of(period, now, anchor, catalog.time_zone()));
+        if per == QuotaPeriod::BillingPeriod
+            && let Some((start, end)) = period()
+        {
+            return Some(Window::of_period(now, start, end));
         }
         // It holds until it ends, and from its start on where the clock is set back.
         if let Some(window) = self.calendar
@@ -194,7 +191,7 @@ impl Given {
         {
             return self.calendar;
         }
-        let window = Window::of(period, now, None, catalog.time_zone());
+        let window = Window::of(per, now, None, catalog.time_zone());
         self.calendar = Some(window);
         self.calendar
     }

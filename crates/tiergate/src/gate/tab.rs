@@ -74,12 +74,14 @@ impl Tab {
     }
 
     /// Takes everything off that was put on it.
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.items.clear();
         self.claims.clear();
     }
 
     /// Each item with its claim.
+    #[inline]
     pub(super) fn lines(&self) -> impl Iterator<Item = (&Item, &Claim)> {
         self.items.iter().zip(&self.claims)
     }
