@@ -41,7 +41,8 @@ const KEPT: usize = 64;
 #[derive(Debug)]
 struct Shelf {
     given: Vec<Option<Given>>,
-    /// The last catalog that was needed, and whose it is.
+    /// The last catalog that was needed, and whose it is. A thread that is asked no more keeps it, so there
+    /// is only one.
     catalog: Option<(GateId, Arc<Catalog>)>,
 }
 

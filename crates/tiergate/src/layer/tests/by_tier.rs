@@ -253,8 +253,43 @@ async fn compare(events: &[Event]) {
     }
 }
 
+/// Requests of a user, and how many units that user is told to have.
+async fn quota(test: &TestGate, user: &str) -> String {
+    let app = app(
+        &test.gate().check_usage_limit("billed").unwrap(),
+        |_| async { Response::default() },
+    );
+    // The first is looked up.
+    send(&app, by(user)).await;
+    let reply = send(&app, by(user)).await;
+    let policy = reply.header("ratelimit-policy").unwrap_or_default();
+    policy.split(';').nth(1).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn gates_of_one_thread_do_not_take_each_others_word() {
+    let catalog = |pro| catalog(Limit::AtMost(pro), "UTC", Availability::Enabled);
+    // Clones have the same ids, and each gate numbers tiers as it meets them.
+    let first = catalog(10);
+    let (one, other) = (TestGate::new(first.clone()), TestGate::new(first));
+    let one = one.user("ada", "pro").user("bob", "free");
+    let other = other.user("ada", "pro").user("bob", "free");
+    assert_eq!(quota(&one, "ada").await, "q=10");
+    assert_eq!(quota(&other, "bob").await, "");
+    assert_eq!(quota(&one, "bob").await, "");
+    assert_eq!(quota(&other, "ada").await, "q=10");
+    // Both are at the same revision from here on.
+    one.gate().replace_catalog(catalog(20)).unwrap();
+    other.gate().replace_catalog(catalog(30)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(quota(&one, "ada").await, "q=20");
+        assert_eq!(quota(&other, "ada").await, "q=30");
+        assert_eq!(quota(&other, "bob").await, "");
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn it_makes_no_difference_whether_the_tier_is_known(events in events()) {
