@@ -388,7 +388,7 @@ async fn what_is_taken_at_once_is_held_and_the_rest_says_why_not() {
     let mut take = || {
         let request = Reserve::new(&claims, TTL);
         Hold::take(&store, request, |admitted| {
-            told = admitted.states()[0].used()
+            told = admitted.states()[0].used();
         })
     };
 
