@@ -34,6 +34,7 @@ pub struct Claim {
 
 impl Claim {
     /// Asks for `units` of the counter `key`, of which there are `limit`.
+    #[inline]
     #[must_use]
     pub fn new(key: CounterKey, units: u64, limit: Limit) -> Self {
         Self { key, units, limit }
@@ -200,7 +201,16 @@ impl<'a> Reserve<'a> {
     ///
     /// [`StoreErrorKind::InvalidClaims`] when there are no claims or more than [`MAX_CLAIMS`], when
     /// two name the same counter, when a window is empty, or when the time to live is zero.
+    #[inline]
     pub fn validate(&self) -> Result<(), StoreError> {
+        match self.claims {
+            // What nearly every operation is.
+            [claim] if !self.ttl.is_zero() && !claim.key.window().is_empty() => Ok(()),
+            _ => self.validate_all(),
+        }
+    }
+
+    fn validate_all(&self) -> Result<(), StoreError> {
         let fault = if self.claims.is_empty() {
             "an operation needs a claim"
         } else if self.claims.len() > MAX_CLAIMS {

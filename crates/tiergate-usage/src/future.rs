@@ -60,6 +60,17 @@ impl<T> StoreFuture<T> {
     }
 }
 
+impl<T> StoreFuture<T> {
+    /// The answer, if the store gave it at once, where it lies.
+    #[inline]
+    pub(crate) fn as_ready(&self) -> Option<&T> {
+        match &self.kind {
+            Kind::Ready(value) => Some(value),
+            Kind::Boxed(_) | Kind::Taken => None,
+        }
+    }
+}
+
 impl<T: 'static> StoreFuture<T> {
     /// The answer, changed by `change`. Allocates only when the answer is still to come.
     #[inline]

@@ -4,10 +4,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::settle::{Ending, Settling, settle};
+use crate::settle::{Ending, Settling, settle, settle_now};
 use crate::{
     Admission, Admitted, Admitting, Refused, Replay, ReservationId, Reserve, ReserveOutcome,
-    StoreError, UsageStore, observe,
+    Settlement, StoreError, StoreFuture, UsageStore, observe,
 };
 
 /// What a [`Reservation`](crate::Reservation) is without the store's answer: units that are held, and given
@@ -47,6 +47,17 @@ struct Open {
     counted: observe::OpenReservation,
 }
 
+/// What became of an operation whose units are not held.
+#[derive(Debug)]
+pub enum NotHeld {
+    /// A limit leaves no room for it.
+    Refused(Refused),
+    /// The store could not be asked.
+    Failed(StoreError),
+    /// The store has to be waited for.
+    Later(Admitting),
+}
+
 /// What became of an operation, as [`Admission`](crate::Admission) tells it too.
 #[derive(Debug)]
 pub enum Asked {
@@ -80,6 +91,76 @@ impl Hold {
         Ok(Asked::of(answer, || Arc::clone(store)))
     }
 
+    /// Asks `store` for the claims of `request`, for who goes on only if it admits them at once. What the
+    /// store said of them is read where it lies: on the way of a request, copying it costs more than
+    /// reading it.
+    ///
+    /// A panic of `read` gives the units back.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use tiergate_core::{Limit, Subject};
+    /// # use tiergate_usage::{
+    /// #     Claim, CounterKey, CounterWindow, Hold, MemoryUsage, NotHeld, Reserve, UsageStore,
+    /// # };
+    /// let store: Arc<dyn UsageStore> = Arc::new(MemoryUsage::new());
+    /// let stored = CounterKey::new(Subject::user("42"), "storage_limit_gb", CounterWindow::Level);
+    /// let claims = [Claim::new(stored, 3, Limit::AtMost(5))];
+    /// let request = Reserve::new(&claims, Duration::from_secs(60));
+    ///
+    /// let mut used = 0;
+    /// let held = Hold::take(&store, request, |admitted| used = admitted.states()[0].used());
+    /// assert!(held.is_ok());
+    /// assert_eq!(used, 3);
+    /// let refused = Hold::take(&store, request, |_| ()).unwrap_err();
+    /// assert!(matches!(*refused, NotHeld::Refused(_)));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What became of them otherwise.
+    #[inline]
+    pub fn take(
+        store: &Arc<dyn UsageStore>,
+        request: Reserve<'_>,
+        read: impl FnOnce(&Admitted),
+    ) -> Result<Self, Box<NotHeld>> {
+        let answer = store.reserve(request);
+        if let Some(outcome @ Ok(ReserveOutcome::Admitted(admitted))) = answer.as_ready() {
+            observe::reserved(outcome);
+            let hold = Self::new(Arc::clone(store), admitted);
+            read(admitted);
+            return Ok(hold);
+        }
+        Self::take_otherwise(store, request, answer, read)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_otherwise(
+        store: &Arc<dyn UsageStore>,
+        request: Reserve<'_>,
+        answer: StoreFuture<Result<ReserveOutcome, StoreError>>,
+        read: impl FnOnce(&Admitted),
+    ) -> Result<Self, Box<NotHeld>> {
+        let answer = match answer.now_or_never() {
+            Ok(answer) => Asked::of(answer, || Arc::clone(store)),
+            Err(answer) => {
+                let admitting = Admitting::of(answer, Arc::clone(store), request);
+                return Err(Box::new(NotHeld::Later(admitting)));
+            }
+        };
+        match answer {
+            Ok(Asked::Admitted(hold, admitted)) => {
+                read(&admitted);
+                Ok(hold)
+            }
+            Ok(Asked::Refused(refused)) => Err(Box::new(NotHeld::Refused(refused))),
+            Err(error) => Err(Box::new(NotHeld::Failed(error))),
+        }
+    }
+
     #[inline]
     pub(crate) fn new(store: Arc<dyn UsageStore>, admitted: &Admitted) -> Self {
         Self {
@@ -111,6 +192,20 @@ impl Hold {
     /// As there.
     pub fn commit(self, units: &[u64]) -> Settling {
         self.finish(Ending::Commit(units))
+    }
+
+    /// The same, for who need not wait if the store answers at once.
+    ///
+    /// # Errors
+    ///
+    /// The future, which is that of [`commit`](Self::commit), where the store has to be waited for. Within,
+    /// its error.
+    #[inline]
+    pub fn commit_now(mut self, units: &[u64]) -> Result<Result<Settlement, StoreError>, Settling> {
+        match self.open.take() {
+            Some(open) => settle_now(open.store, self.id, Ending::Commit(units), open.counted),
+            None => Ok(Ok(Settlement::AlreadySettled)),
+        }
     }
 
     /// As [`Reservation::release`](crate::Reservation::release).

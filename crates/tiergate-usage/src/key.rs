@@ -54,6 +54,7 @@ impl CounterKey {
     /// assert_eq!(key.window(), CounterWindow::Fixed { start, end });
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     #[must_use]
     pub fn of_limit(
         subject: Subject,
@@ -102,6 +103,7 @@ impl CounterKey {
     }
 
     /// The same text, to be kept.
+    #[inline]
     #[must_use]
     pub fn shared_feature(&self) -> Arc<str> {
         Arc::clone(&self.feature)

@@ -176,7 +176,7 @@ pub use async_trait::async_trait;
 pub use claim::{Claim, IdempotencyKey, InvalidIdempotencyKeyError, MAX_CLAIMS, Reserve};
 pub use error::{StoreError, StoreErrorKind};
 pub use future::StoreFuture;
-pub use hold::{Asked, Hold};
+pub use hold::{Asked, Hold, NotHeld};
 pub use key::{CounterKey, CounterWindow};
 pub use leased::{LeasedUsage, LeasedUsageBuilder, Rates};
 pub use memory::{MemoryUsage, MemoryUsageBuilder, Statistics};

@@ -93,6 +93,20 @@ pub(crate) fn settle(
     ending: Ending<'_>,
     counted: observe::OpenReservation,
 ) -> Settling {
+    match settle_now(store, id, ending, counted) {
+        Ok(result) => Settling::from(State::Done(result)),
+        Err(settling) => settling,
+    }
+}
+
+/// The same, for who need not keep what is known at once.
+#[inline]
+pub(crate) fn settle_now(
+    store: Arc<dyn UsageStore>,
+    id: ReservationId,
+    ending: Ending<'_>,
+    counted: observe::OpenReservation,
+) -> Result<Result<Settlement, StoreError>, Settling> {
     // Before the store is asked, so that it is told if the store panics.
     let job = Job {
         id,
@@ -102,10 +116,11 @@ pub(crate) fn settle(
     };
     match ending.ask(&*store, id).now_or_never() {
         Ok(Err(error)) if error.kind().is_transient() => {
-            settle_later(store, job, ending, StoreFuture::ready(Err(error)))
+            let failed = StoreFuture::ready(Err(error));
+            Err(settle_later(store, job, ending, failed))
         }
-        Ok(answer) => Settling::from(State::Done(job.end(answer))),
-        Err(answer) => settle_later(store, job, ending, answer),
+        Ok(answer) => Ok(job.end(answer)),
+        Err(answer) => Err(settle_later(store, job, ending, answer)),
     }
 }
 

@@ -153,18 +153,21 @@ impl Admitted {
     }
 
     /// What to commit or release it by.
+    #[inline]
     #[must_use]
     pub fn id(&self) -> ReservationId {
         self.id
     }
 
     /// The counters of the claims, in the order of the claims, this operation included.
+    #[inline]
     #[must_use]
     pub fn states(&self) -> &[CounterState] {
         &self.states
     }
 
     /// Whether this operation was known already by its idempotency key.
+    #[inline]
     #[must_use]
     pub fn replay(&self) -> Replay {
         self.replay
@@ -244,6 +247,7 @@ impl CounterState {
 
     /// The units that are used: committed ones and those of open reservations. `u64::MAX` when there
     /// are more than that.
+    #[inline]
     #[must_use]
     pub const fn used(self) -> u64 {
         self.used
@@ -257,6 +261,7 @@ impl CounterState {
     ///
     /// `None` when waiting alone never helps: for gauges, for claims that never fit, and for a rate
     /// of which nothing is used.
+    #[inline]
     #[must_use]
     pub const fn wait(self) -> Option<Duration> {
         self.wait

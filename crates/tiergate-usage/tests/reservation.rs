@@ -15,9 +15,9 @@ use tiergate_clock::ManualClock;
 use tiergate_core::{Limit, Subject};
 use tiergate_usage::testing::{Call, Fault, ScriptedStore};
 use tiergate_usage::{
-    Admission, Claim, CounterKey, CounterStates, CounterWindow, Lowered, MemoryUsage, Refusal,
-    Reservation, ReservationId, Reserve, ReserveOutcome, Settlement, StoreError, StoreErrorKind,
-    StoreFuture, UsageStore,
+    Admission, Claim, CounterKey, CounterStates, CounterWindow, Hold, Lowered, MemoryUsage,
+    NotHeld, Refusal, Reservation, ReservationId, Reserve, ReserveOutcome, Settlement, StoreError,
+    StoreErrorKind, StoreFuture, UsageStore,
 };
 
 const TTL: Duration = Duration::from_secs(600);
@@ -377,4 +377,47 @@ async fn ten_thousand_operations_of_every_fate_balance() {
     }
     assert_eq!(stage.used(), expected);
     assert_eq!(stage.memory.statistics().open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_at_once_is_held_and_the_rest_says_why_not() {
+    let stage = Stage::new();
+    let store = stage.store();
+    let claims = claims();
+    let mut told = 0;
+    let mut take = || {
+        let request = Reserve::new(&claims, TTL);
+        Hold::take(&store, request, |admitted| {
+            told = admitted.states()[0].used();
+        })
+    };
+
+    let hold = take().unwrap();
+    assert_eq!(stage.used(), 3);
+    assert!(matches!(*take().unwrap_err(), NotHeld::Refused(_)));
+    drop(hold);
+    assert_eq!(stage.used(), 0);
+
+    stage.script.plan(Call::Reserve, Fault::Later);
+    let NotHeld::Later(admitting) = *take().unwrap_err() else {
+        panic!("it is not there at once")
+    };
+    // Nothing has begun.
+    drop(admitting);
+    assert_eq!(stage.used(), 0);
+    let failure = Fault::FailAtOnce(StoreErrorKind::Unavailable);
+    stage.script.plan(Call::Reserve, failure);
+    assert!(matches!(*take().unwrap_err(), NotHeld::Failed(_)));
+
+    let hold = take().unwrap();
+    assert_eq!(told, 3);
+    let settled = hold.commit_now(&[2]).unwrap();
+    assert_eq!(settled.unwrap(), Settlement::Settled);
+    assert_eq!(stage.used(), 2);
+    let request = [Claim::new(key(), 1, Limit::AtMost(5))];
+    let hold = Hold::take(&store, Reserve::new(&request, TTL), |_| ()).unwrap();
+    stage.script.plan(Call::Commit, failure);
+    let settling = hold.commit_now(&[1]).unwrap_err();
+    assert_eq!(settling.await.unwrap(), Settlement::Settled);
+    assert_eq!(stage.used(), 3);
 }

@@ -210,6 +210,34 @@ impl Window {
         }
     }
 
+    /// The month that holds `at`, counted from the [anchor](BillingAnchor::from_period) of a subscription
+    /// whose current period runs from `start` to `end`.
+    ///
+    /// ```
+    /// use tiergate_core::Window;
+    /// use tiergate_core::time::Timestamp;
+    ///
+    /// let (start, end): (Timestamp, Timestamp) =
+    ///     ("2026-01-15T09:30:00Z".parse()?, "2026-02-15T09:30:00Z".parse()?);
+    /// let window = Window::of_period("2026-02-01T00:00:00Z".parse()?, start, Some(end));
+    /// assert_eq!((window.start(), window.end()), (start, end));
+    /// let next = Window::of_period(end, start, Some(end));
+    /// assert_eq!(next.to_string(), "[2026-02-15T09:30:00Z, 2026-03-15T09:30:00Z)");
+    /// # Ok::<(), tiergate_core::time::ParseTimestampError>(())
+    /// ```
+    #[must_use]
+    pub fn of_period(at: Timestamp, start: Timestamp, end: Option<Timestamp>) -> Self {
+        // Most are paid by the month, and asked about while they last: they are the window themselves.
+        if let Some(end) = end
+            && start <= at
+            && at < end
+            && Shown::at(start).is_a_month_before(start, end)
+        {
+            return Self { start, end };
+        }
+        Self::of_billing_period(at, BillingAnchor::from_period(start, end))
+    }
+
     fn local(at: Timestamp, unit: Unit, zone: &TimeZone) -> Self {
         // Where most catalogs count. A calendar library takes several times as long.
         if zone.is_utc() {

@@ -79,6 +79,13 @@ impl Shown {
         }
     }
 
+    /// Whether `end` is a month after `start`, which this shows, and on a day that each month has. False
+    /// says nothing.
+    pub(super) fn is_a_month_before(self, start: Timestamp, end: Timestamp) -> bool {
+        self.day <= SHORTEST
+            && end.as_micros() - start.as_micros() == i64::from(self.month.length()) * DAY
+    }
+
     /// Whether it is on the last day of its month.
     pub(super) fn is_last_day(self) -> bool {
         self.day >= SHORTEST && self.day == self.month.length()

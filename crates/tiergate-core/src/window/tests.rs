@@ -438,3 +438,47 @@ fn an_anchor_at_either_end_of_time_cuts_no_empty_window() {
     assert_eq!(window.start(), Timestamp::MIN);
     assert_eq!(window.end(), at("-009999-02-02T01:59:59Z"));
 }
+
+#[test]
+fn the_window_of_a_period_is_that_of_its_anchor_whatever_the_period() {
+    let day = 24 * 3_600_000_000;
+    let check = |at: i64, start: i64, end: Option<i64>| {
+        let [at, start] = [at, start].map(Timestamp::from_micros);
+        let end = end.map(Timestamp::from_micros);
+        let expected = Window::of_billing_period(at, BillingAnchor::from_period(start, end));
+        assert_eq!(
+            Window::of_period(at, start, end),
+            expected,
+            "{start} {end:?} {at}"
+        );
+    };
+    let first = at("1999-12-01T09:30:00.000001Z").as_micros();
+    for number in 0..6 * 366 {
+        let start = first + number * day;
+        check(start, start, None);
+        for days in [-1, 0, 1, 14, 27, 28, 29, 30, 31, 32, 59, 365, 366] {
+            for off in [-1, 0, 1] {
+                let end = start + days * day + off;
+                for at in [
+                    start - day,
+                    start - 1,
+                    start,
+                    start + 1,
+                    end - 1,
+                    end,
+                    end + day,
+                ] {
+                    check(at, start, Some(end));
+                }
+            }
+        }
+    }
+    for end in [Timestamp::MIN, Timestamp::MAX].map(Timestamp::as_micros) {
+        for days in -70..=70 {
+            let start = end.saturating_add(days * day);
+            for length in 28..=31 {
+                check(start, start, Some(start.saturating_add(length * day)));
+            }
+        }
+    }
+}

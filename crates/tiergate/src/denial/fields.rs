@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
-use super::desk::{self, LARGEST, Value};
+use super::desk::{self, LARGEST, State, Terms};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -65,28 +65,25 @@ impl RateLimitField<&str> {
 
 impl<N: AsRef<str>> RateLimitField<N> {
     pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
-        let values =
-            desk::with(|desk| Some((desk.policy(self.policy())?, desk.state(self.state())?)));
-        if let Some((policy, state)) = values {
+        desk::write(self.terms(), self.state(), |policy, state| {
             headers.append(RATE_LIMIT_POLICY, policy);
             headers.append(RATE_LIMIT, state);
-        }
+        });
     }
 
     /// What stays the same from one request to the next.
-    fn policy(&self) -> Value<'_> {
-        Value {
+    fn terms(&self) -> Terms<'_> {
+        Terms {
             name: self.name.as_ref(),
-            units: (";q=", self.quota),
-            seconds: (";w=", self.window.map(whole_seconds)),
+            quota: self.quota,
+            window: self.window.map(whole_seconds),
         }
     }
 
-    fn state(&self) -> Value<'_> {
-        Value {
-            name: self.name.as_ref(),
-            units: (";r=", self.remaining),
-            seconds: (";t=", self.resets_in.map(whole_seconds)),
+    fn state(&self) -> State {
+        State {
+            remaining: self.remaining,
+            resets_in: self.resets_in.map(whole_seconds),
         }
     }
 }
@@ -159,10 +156,6 @@ mod tests {
         );
     }
 
-    fn value(value: Value<'_>) -> HeaderValue {
-        desk::with(|desk| desk.state(value)).unwrap()
-    }
-
     /// The name and the parameters of the only item of a field, read by an independent parser.
     fn parse(value: &HeaderValue) -> (String, Vec<(String, u64)>) {
         let list: sfv::List = sfv::Parser::new(value.as_bytes()).parse().unwrap();
@@ -200,12 +193,14 @@ mod tests {
                     .chain(seconds.map(|seconds| (second.0.to_owned(), seconds)))
                     .collect::<Vec<_>>()
             };
+            let (policy, state) =
+                desk::write(item.terms(), item.state(), |policy, state| (policy, state)).unwrap();
             prop_assert_eq!(
-                parse(&value(item.policy())),
+                parse(&policy),
                 (name.clone(), parameters(("q", quota), ("w", window)))
             );
             prop_assert_eq!(
-                parse(&value(item.state())),
+                parse(&state),
                 (name, parameters(("r", remaining), ("t", resets_in)))
             );
         }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use tiergate_core::time::Timestamp;
 use tiergate_core::{Catalog, FeatureKind, LimitId, Subject};
 use tiergate_usage::{
-    CounterKey, IdempotencyKey, MAX_CLAIMS, Settlement, Settling, StoreError, StoreErrorKind,
+    Claim, CounterKey, IdempotencyKey, MAX_CLAIMS, Settlement, Settling, StoreError, StoreErrorKind,
 };
 use tokio::runtime::Handle;
 
@@ -91,6 +91,7 @@ pub(super) struct Account {
 pub(super) struct Bill {
     pub(super) account: Account,
     pub(super) items: SmallVec<[Item; 1]>,
+    pub(super) claims: SmallVec<[Claim; 1]>,
     pub(super) units: SmallVec<[u64; MAX_CLAIMS]>,
 }
 
@@ -137,8 +138,9 @@ impl TierGate {
     /// Tells of all that a request was charged.
     pub(super) fn charge(&self, bill: Option<Bill>) {
         let Some(bill) = bill else { return };
-        for (item, units) in bill.items.iter().zip(&bill.units) {
-            self.watch(&bill.account, item, *units);
+        let lines = bill.items.iter().zip(&bill.claims);
+        for ((item, claim), units) in lines.zip(&bill.units) {
+            self.watch(item, claim, *units);
         }
         for (limit, units) in bill.quantities() {
             self.tell_charged(&bill.account, limit, units);
@@ -173,9 +175,9 @@ impl TierGate {
     }
 
     /// Tells of units that a request or an operation was charged.
-    pub(super) fn charged(&self, account: &Account, item: &Item, units: u64) {
+    pub(super) fn charged(&self, account: &Account, item: &Item, claim: &Claim, units: u64) {
         self.tell_charged(account, item.limit, units);
-        self.watch(account, item, units);
+        self.watch(item, claim, units);
     }
 
     fn tell_charged(&self, account: &Account, limit: LimitId, units: u64) {
@@ -186,20 +188,19 @@ impl TierGate {
     }
 
     /// Looks whether usage has reached a threshold.
-    fn watch(&self, account: &Account, item: &Item, units: u64) {
+    fn watch(&self, item: &Item, claim: &Claim, units: u64) {
         if let (Some(alerts), Some(state)) = (&self.inner.listeners.alerts, item.state) {
-            let key = super::metering::counter_key(&account.subject, &item.allowance);
             // More or less may have been used than was reserved, and counted in the state.
             let used = state
                 .used()
-                .saturating_sub(item.reserved)
+                .saturating_sub(claim.units())
                 .saturating_add(units);
             let level = Level {
                 used,
-                limit: item.allowance.limit,
-                meter: item.allowance.meter,
+                limit: claim.limit(),
+                meter: item.meter,
             };
-            alerts.watch(self.usage_store(), &key, level, self.clock().now());
+            alerts.watch(self.usage_store(), claim.key(), level, self.clock().now());
         }
     }
 

@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tiergate_core::decision::{Basis, Grant, Knowledge, Standing, UnavailableAccess};
@@ -19,9 +19,9 @@ pub struct Inquiry {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) learned: Learned,
     pub(crate) unavailable: UnavailableAccess,
-    /// The moment it is decided for, read when something hangs on it. Where nobody was waited for it is
+    /// The moment it is decided for; none where nothing hangs on it. Where nobody was waited for it is
     /// the coarse one, some milliseconds behind at most.
-    now: OnceLock<Timestamp>,
+    now: Option<Timestamp>,
 }
 
 impl Inquiry {
@@ -38,8 +38,30 @@ impl Inquiry {
             catalog,
             learned: sight.into(),
             unavailable,
-            now: OnceLock::new(),
+            now: None,
         }
+    }
+
+    /// The same, for a decision of this moment.
+    #[inline]
+    pub(crate) fn of_sight_at(
+        subject: Subject,
+        catalog: Arc<Catalog>,
+        sight: Sight,
+        unavailable: UnavailableAccess,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            now: Some(now),
+            ..Self::of_sight(subject, catalog, sight, unavailable)
+        }
+    }
+
+    /// Goes on, for a decision of this moment, with what was found out before about the same request.
+    #[inline]
+    pub(crate) fn go_on(&mut self, now: Timestamp, unavailable: UnavailableAccess) {
+        self.unavailable = unavailable;
+        self.now = Some(now);
     }
 
     /// What somebody is allowed whose tier alone decides.
@@ -71,10 +93,16 @@ impl TierGate {
         unavailable: UnavailableAccess,
     ) -> Result<Inquiry, Subject> {
         match sight {
-            Some(sight) => Ok(Inquiry {
-                now: self.inner.clock.coarse_now().into(),
-                ..Inquiry::of_sight(subject, self.catalog(), sight, unavailable)
-            }),
+            Some(sight) => {
+                let (catalog, now) = (self.catalog(), self.inner.clock.coarse_now());
+                Ok(Inquiry::of_sight_at(
+                    subject,
+                    catalog,
+                    sight,
+                    unavailable,
+                    now,
+                ))
+            }
             None => self.inquire_unseen(subject, unavailable),
         }
     }
@@ -93,15 +121,14 @@ impl TierGate {
             catalog: self.catalog(),
             learned: Learned::Resolved(Resolution::Known(snapshot)),
             unavailable,
-            now: self.inner.clock.coarse_now().into(),
+            now: Some(self.inner.clock.coarse_now()),
         })
     }
 
     /// Goes on, for a decision of this moment, with what was found out before about the same request.
     #[inline]
     pub(crate) fn inquire_on(&self, inquiry: &mut Inquiry, unavailable: UnavailableAccess) {
-        inquiry.unavailable = unavailable;
-        inquiry.now = self.inner.clock.coarse_now().into();
+        inquiry.go_on(self.inner.clock.coarse_now(), unavailable);
     }
 
     /// Begins by asking the lookup.
@@ -116,7 +143,7 @@ impl TierGate {
             catalog: self.catalog(),
             learned: Learned::Resolved(resolution),
             unavailable,
-            now: self.inner.clock.now().into(),
+            now: Some(self.inner.clock.now()),
         }
     }
 
@@ -134,8 +161,8 @@ impl TierGate {
     fn standing_by<'a>(&self, inquiry: &'a Inquiry, known: Knowledge<'a>) -> Standing<'a> {
         let mut policy = self.inner.policy;
         policy.unavailable = inquiry.unavailable;
-        let now = inquiry.now.get_or_init(|| self.inner.clock.coarse_now());
-        let standing = Standing::of(&inquiry.catalog, &inquiry.subject, known, policy, *now);
+        let now = inquiry.now.unwrap_or_else(|| self.inner.clock.coarse_now());
+        let standing = Standing::of(&inquiry.catalog, &inquiry.subject, known, policy, now);
         if standing.basis() == Basis::UnknownTier
             && let Some(tier) = inquiry.learned.tier()
         {
@@ -175,7 +202,7 @@ impl TierGate {
         match self.inner.lookup.confirm(&inquiry.subject).await {
             Resolution::Known(snapshot) => {
                 inquiry.learned = Learned::Resolved(Resolution::Known(snapshot));
-                inquiry.now = self.inner.clock.now().into();
+                inquiry.now = Some(self.inner.clock.now());
                 Ok(())
             }
             Resolution::Failed(error) => Err(error),

@@ -29,6 +29,15 @@ impl Learned {
         }
     }
 
+    /// What the cache had, if nothing but the tier decides.
+    #[inline]
+    pub(crate) fn seen_by_tier(&self) -> Option<(&Sight, TierWord)> {
+        match self {
+            Self::Seen { sight, .. } => Some((sight, sight.word()?)),
+            Self::Resolved(_) => None,
+        }
+    }
+
     /// The tier of the subscription, if there is one and it is known.
     pub(crate) fn tier(&self) -> Option<&str> {
         match self {

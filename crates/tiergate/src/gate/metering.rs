@@ -8,10 +8,10 @@ use tiergate_core::decision::{
     self, Allowance, Assurance, Grant, Standing, UnavailableAccess, Used,
 };
 use tiergate_core::time::Timestamp;
-use tiergate_core::{Denial, DenialKind, Limit, LimitId, Meter, Subject};
+use tiergate_core::{Denial, DenialKind, Limit, LimitId, Meter, Subject, Window};
 use tiergate_usage::{
     Admitted, Admitting, Asked, Claim, CounterKey, CounterState, Hold, IdempotencyKey, MAX_CLAIMS,
-    Replay, Reserve, Settlement, StoreError, StoreErrorKind,
+    NotHeld, Replay, Reserve, Settlement, StoreError, StoreErrorKind,
 };
 
 use super::charged::{Account, Bill};
@@ -72,12 +72,14 @@ impl TierGate {
                 decision::Admission::Countable(allowance) => {
                     tab.grant = allowance.grant;
                     if asked > 0 {
-                        tab.items.push(Item {
+                        let key = counter_key(&inquiry.subject, &allowance);
+                        let item = Item {
                             limit,
-                            reserved: asked,
-                            allowance,
+                            meter: allowance.meter,
+                            window: allowance.window,
                             state: None,
-                        });
+                        };
+                        tab.add(item, Claim::new(key, asked, allowance.limit));
                     }
                 }
             }
@@ -95,22 +97,39 @@ impl TierGate {
     /// is nothing to ask.
     pub(crate) fn ask_store(
         &self,
-        inquiry: &Inquiry,
-        Counting(tab): &mut Counting,
+        Counting(tab): &Counting,
         idempotency_key: Option<&IdempotencyKey>,
     ) -> Option<Result<Result<Asked, StoreError>, Admitting>> {
         if tab.items.is_empty() {
             return None;
-        }
-        for item in &tab.items {
-            let claim = claim_on(item, &inquiry.subject, item.allowance.limit);
-            tab.claims.push(claim);
         }
         let mut request = Reserve::new(&tab.claims, self.inner.reservation_ttl);
         if let Some(key) = idempotency_key {
             request = request.with_idempotency_key(key);
         }
         Some(Hold::ask(&self.inner.usage, request))
+    }
+
+    /// Takes the units, if the store gives them at once.
+    #[inline]
+    pub(crate) fn take_at_once(
+        &self,
+        Counting(mut tab): Counting,
+    ) -> Result<Count, (Counting, Box<NotHeld>)> {
+        let Tab { items, claims, .. } = &mut *tab;
+        let request = Reserve::new(claims, self.inner.reservation_ttl);
+        let held = Hold::take(&self.inner.usage, request, |admitted| {
+            for (item, state) in items.iter_mut().zip(admitted.states()) {
+                item.state = Some(*state);
+            }
+        });
+        match held {
+            Ok(hold) => {
+                tab.hold(Holding::Reserved(hold));
+                Ok(Count(tab))
+            }
+            Err(not_held) => Err((Counting(tab), not_held)),
+        }
     }
 
     /// Takes the store's answer.
@@ -128,32 +147,42 @@ impl TierGate {
             Ok(Asked::Refused(refused)) => refused,
             Err(error) => return self.without_store(inquiry, counting, &error, outage),
         };
-        let standing = self.standing(inquiry);
         let Counting(tab) = counting;
-        let Some(item) = tab.items.get(refused.claim()) else {
+        let Some((item, claim)) = tab.lines().nth(refused.claim()) else {
             return Err((Denial::billing_unavailable(), RateLimitFields::default()));
         };
-        let (allowance, used) = (&item.allowance, used_of(refused.state()));
-        let denial = decision::exceeded(
-            &inquiry.catalog,
-            &standing,
-            item.limit,
-            item.reserved,
-            allowance,
-            used,
-        )
-        .unwrap_or_else(|error| {
-            self.observer().mistake(&error);
-            Denial::billing_unavailable()
-        });
+        let used = used_of(refused.state());
+        let denial = self
+            .exceeded(inquiry, item.limit, claim.units(), used)
+            .unwrap_or_else(|error| {
+                self.observer().mistake(&error);
+                Denial::billing_unavailable()
+            });
         let mut fields = RateLimitFields::default();
         // The fields speak of the subject's own limit, which may be another one than was asked of.
         if denial.kind() != DenialKind::BillingUnavailable {
-            let field = field(allowance, refused.state(), tab.now);
+            let field = field(item, claim, refused.state(), tab.now);
             fields.extend(field.map(RateLimitField::to_owned));
         }
         tab.put_away();
         Err((denial, fields))
+    }
+
+    /// The denial of units that the store found not to fit.
+    fn exceeded(
+        &self,
+        inquiry: &Inquiry,
+        limit: LimitId,
+        units: u64,
+        used: Used,
+    ) -> Result<Denial, ForeignIdError> {
+        let (catalog, standing) = (&inquiry.catalog, self.standing(inquiry));
+        match decision::admit(catalog, &standing, limit, units)? {
+            decision::Admission::Countable(allowance) => {
+                decision::exceeded(catalog, &standing, limit, units, &allowance, used)
+            }
+            decision::Admission::Denied(denial) => Ok(denial),
+        }
     }
 
     /// The store is away. That is no denial, and whether the request passes uncounted is policy.
@@ -173,7 +202,7 @@ impl TierGate {
             Some(StoreOutage::Deny) => refusal(),
             Some(StoreOutage::Allow) => Ok(counting.unanswered()),
             Some(StoreOutage::Allowance(units)) => {
-                match self.spend_allowance(&inquiry.subject, &counting, units.get()) {
+                match self.spend_allowance(&counting, units.get()) {
                     Some((hold, admitted)) => Ok(counting.degraded().admitted(hold, &admitted)),
                     None => refusal(),
                 }
@@ -186,15 +215,11 @@ impl TierGate {
     }
 
     /// Takes the units out of what this process may spend by itself.
-    fn spend_allowance(
-        &self,
-        subject: &Subject,
-        counting: &Counting,
-        most: u64,
-    ) -> Option<(Hold, Admitted)> {
-        let claims = counting.0.items.iter().map(|item| {
-            let limit = item.allowance.limit.at_most().unwrap_or(u64::MAX);
-            claim_on(item, subject, Limit::AtMost(limit.min(most)))
+    fn spend_allowance(&self, counting: &Counting, most: u64) -> Option<(Hold, Admitted)> {
+        let claims = counting.0.claims.iter().map(|claim| {
+            let limit = claim.limit().at_most().unwrap_or(u64::MAX);
+            let limit = Limit::AtMost(limit.min(most));
+            Claim::new(claim.key().clone(), claim.units(), limit)
         });
         let claims: SmallVec<[Claim; MAX_CLAIMS]> = claims.collect();
         let request = Reserve::new(&claims, self.inner.reservation_ttl);
@@ -207,10 +232,15 @@ impl TierGate {
 }
 
 impl Counting {
+    #[inline]
+    pub(super) fn of(tab: Box<Tab>) -> Self {
+        Self(tab)
+    }
+
     /// Lets the request pass with nothing taken.
     pub(crate) fn nothing(self) -> Count {
         let Self(mut tab) = self;
-        tab.items.clear();
+        tab.clear();
         tab.account = None;
         Count(tab)
     }
@@ -248,39 +278,37 @@ impl Count {
     }
 
     /// Tells the handler of it.
+    #[inline]
     pub(crate) fn enter(&self, access: &mut Access) {
         let Self(tab) = self;
         if let Holding::Nothing = tab.holding {
             return access.pass_uncounted(Ticket::uncounted());
         }
         let ticket = |claim| Ticket::new(Arc::clone(&tab.cell), claim);
-        let mut counted = tab
-            .items
-            .iter()
-            .enumerate()
-            .filter_map(|(claim, item)| Some((claim, item, item.state?)))
-            .peekable();
-        if counted.peek().is_none() {
-            return access.pass_uncounted(ticket(0));
-        }
-        for (claim, item, state) in counted {
+        let mut uncounted = true;
+        for (index, (item, claim)) in tab.lines().enumerate() {
+            let Some(state) = item.state else { continue };
+            uncounted = false;
             access.add(Metered {
-                feature: Arc::clone(&item.allowance.feature),
-                limit: item.allowance.limit,
+                feature: claim.key().shared_feature(),
+                limit: claim.limit(),
                 used: state.used(),
-                resets_at: resets_at(&item.allowance, state, tab.now),
-                ticket: ticket(claim),
+                resets_at: resets_at(item.window, state, tab.now),
+                ticket: ticket(index),
             });
+        }
+        if uncounted {
+            access.pass_uncounted(ticket(0));
         }
     }
 
     /// Tells the client of it.
     pub(crate) fn append_fields(&self, headers: &mut HeaderMap) {
         let Self(tab) = self;
-        for item in &tab.items {
+        for (item, claim) in tab.lines() {
             if let Some(field) = item
                 .state
-                .and_then(|state| field(&item.allowance, state, tab.now))
+                .and_then(|state| field(item, claim, state, tab.now))
             {
                 field.append_to(headers);
             }
@@ -289,12 +317,16 @@ impl Count {
 
     /// Charges the units, or gives them back. What the store cannot do at once goes on without the
     /// caller; what the answer should wait for is returned.
+    #[inline]
     pub(crate) fn settle(self, gate: &TierGate, charge: Charge) -> Option<Settled> {
         let Self(mut tab) = self;
         let holding = tab.let_go();
         let units = tab.cell.settle();
         let units = units.get(..tab.items.len()).unwrap_or(&units);
         let settled = match (charge, holding) {
+            (Charge::Commit, Holding::Reserved(hold)) if tab.account.is_none() => {
+                commit_unbilled(gate, hold, units)
+            }
             (Charge::Commit, Holding::Reserved(hold)) => commit(gate, hold, units, tab.bill(units)),
             (Charge::Commit, Holding::Uncounted) => {
                 gate.charge(tab.bill(units));
@@ -311,17 +343,29 @@ impl Count {
         let Holding::Reserved(hold) = tab.let_go() else {
             return None;
         };
-        let item = tab.items.pop()?;
+        let line = (tab.items.pop()?, tab.claims.pop()?);
         let account = tab.account.take().map(|account| (gate.clone(), account));
         let now = tab.now;
         tab.put_away();
-        Reserved::new(hold, item, account, now)
+        Reserved::new(hold, line, account, now)
     }
 }
 
+#[inline]
+fn commit_unbilled(gate: &TierGate, hold: Hold, units: &[u64]) -> Option<Settled> {
+    match hold.commit_now(units) {
+        Ok(settled) => {
+            gate.note_settled(&settled);
+            None
+        }
+        Err(pending) => gate.wait_until_settled(pending),
+    }
+}
+
+#[inline(never)]
 fn commit(gate: &TierGate, hold: Hold, units: &[u64], bill: Option<Bill>) -> Option<Settled> {
     let replay = hold.replay();
-    match (hold.commit(units).now_or_never(), replay) {
+    match (hold.commit_now(units), replay) {
         // Whoever settled it was charged.
         (Ok(Ok(Settlement::AlreadySettled)), _) => None,
         (Ok(settled), _) => {
@@ -335,11 +379,6 @@ fn commit(gate: &TierGate, hold: Hold, units: &[u64], bill: Option<Bill>) -> Opt
         }
         (Err(pending), Replay::Repeated) => gate.charge_if_settled(bill, pending),
     }
-}
-
-/// What is asked for by an item, where there are as many units as `limit` says.
-fn claim_on(item: &Item, subject: &Subject, limit: Limit) -> Claim {
-    Claim::new(counter_key(subject, &item.allowance), item.reserved, limit)
 }
 
 /// Where units of an allowance are counted.
@@ -358,33 +397,34 @@ pub(super) fn used_of(state: CounterState) -> Used {
 
 /// When the passing of time brings units back.
 pub(super) fn resets_at(
-    allowance: &Allowance,
+    window: Option<Window>,
     state: CounterState,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    match allowance.window {
+    match window {
         Some(window) => Some(window.end()),
         None => state.wait().map(|wait| now.saturating_add(wait)),
     }
 }
 
-fn field(
-    allowance: &Allowance,
+fn field<'a>(
+    item: &Item,
+    claim: &'a Claim,
     state: CounterState,
     now: Timestamp,
-) -> Option<RateLimitField<&str>> {
-    let quota = allowance.limit.at_most()?;
-    let window: Option<Duration> = match (allowance.window, allowance.meter) {
+) -> Option<RateLimitField<&'a str>> {
+    let quota = claim.limit().at_most()?;
+    let window: Option<Duration> = match (item.window, item.meter) {
         (Some(window), _) => Some(window.length()),
         (None, Meter::Rate(period)) => Some(period.length()),
         (None, Meter::Gauge | Meter::Quota(_)) => None,
     };
     Some(RateLimitField {
-        name: &*allowance.feature,
+        name: claim.key().feature(),
         quota,
         window,
         remaining: quota.saturating_sub(state.used()),
-        resets_in: resets_at(allowance, state, now).map(|reset| reset.duration_since(now)),
+        resets_in: resets_at(item.window, state, now).map(|reset| reset.duration_since(now)),
     })
 }
 

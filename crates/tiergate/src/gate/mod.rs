@@ -5,8 +5,10 @@ mod answer;
 mod asked;
 mod builder;
 mod charged;
+mod count_by_tier;
 mod error;
 mod functions;
+mod given;
 mod glance;
 mod handles;
 mod inquiry;
@@ -35,6 +37,7 @@ pub use reserved::Reserved;
 pub use thresholds::{InvalidThresholdError, Thresholds};
 pub use units::UsageReport;
 
+pub(crate) use count_by_tier::ByTier;
 pub(crate) use inquiry::{Inquiry, unconfirmed, with_retry};
 pub(crate) use learned::Learned;
 pub(crate) use metering::{Asking, Count, CountError, Counting};

@@ -1,6 +1,6 @@
 use tiergate_core::Limit;
 use tiergate_core::time::Timestamp;
-use tiergate_usage::{CounterState, Hold, Settling};
+use tiergate_usage::{Claim, CounterState, Hold, Settling};
 
 use super::TierGate;
 use super::charged::Account;
@@ -15,6 +15,7 @@ use super::tab::Item;
 #[must_use = "what is reserved is given back when this is dropped"]
 pub struct Reserved {
     item: Item,
+    claim: Claim,
     state: CounterState,
     resets_at: Option<Timestamp>,
     hold: Hold,
@@ -25,14 +26,15 @@ pub struct Reserved {
 impl Reserved {
     pub(super) fn new(
         hold: Hold,
-        item: Item,
+        (item, claim): (Item, Claim),
         account: Option<(TierGate, Account)>,
         now: Timestamp,
     ) -> Option<Self> {
         let state = item.state?;
         Some(Self {
-            resets_at: resets_at(&item.allowance, state, now),
+            resets_at: resets_at(item.window, state, now),
             item,
+            claim,
             state,
             hold,
             account,
@@ -42,7 +44,7 @@ impl Reserved {
     /// The limit.
     #[must_use]
     pub fn limit(&self) -> Limit {
-        self.item.allowance.limit
+        self.claim.limit()
     }
 
     /// How many units are used, those that are reserved here included.
@@ -72,7 +74,7 @@ impl Reserved {
     /// when the reservation expires.
     #[must_use = "the result tells whether it was charged"]
     pub fn commit(self) -> Settling {
-        let units = self.item.reserved;
+        let units = self.claim.units();
         self.commit_units(units)
     }
 
@@ -85,7 +87,7 @@ impl Reserved {
     pub fn commit_units(self, units: u64) -> Settling {
         let settling = self.hold.commit(&[units]);
         if let Some((gate, account)) = &self.account {
-            gate.charged(account, &self.item, units);
+            gate.charged(account, &self.item, &self.claim, units);
         }
         settling
     }

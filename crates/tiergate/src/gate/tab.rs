@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use tiergate_core::LimitId;
-use tiergate_core::decision::{Allowance, Grant};
+use tiergate_core::decision::Grant;
 use tiergate_core::time::Timestamp;
+use tiergate_core::{LimitId, Meter, Window};
 use tiergate_usage::{Claim, CounterState, Hold};
 
 use super::charged::{Account, Bill};
@@ -21,7 +21,8 @@ pub(crate) struct Tab {
     pub(super) grant: Grant,
     pub(super) now: Timestamp,
     pub(super) items: SmallVec<[Item; 1]>,
-    /// What the store is asked, for each item, in memory that is had already.
+    /// What the store is asked, for each item.
+    // INVARIANT: as many as there are items, in their order.
     pub(super) claims: SmallVec<[Claim; 1]>,
     pub(super) cell: Arc<Cell>,
     pub(super) holding: Holding,
@@ -40,12 +41,13 @@ pub(super) enum Holding {
     Reserved(Hold),
 }
 
-/// Units of one limit.
+/// Units of one limit: what there is to know of them beside their claim.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) limit: LimitId,
-    pub(super) reserved: u64,
-    pub(super) allowance: Allowance,
+    pub(super) meter: Meter,
+    /// The window of a quota; none for a gauge or a rate.
+    pub(super) window: Option<Window>,
     /// None if the store has not said.
     pub(super) state: Option<CounterState>,
 }
@@ -64,9 +66,29 @@ thread_local! {
 const KEPT: usize = 256;
 
 impl Tab {
+    /// Puts one more limit on it.
+    #[inline]
+    pub(super) fn add(&mut self, item: Item, claim: Claim) {
+        self.items.push(item);
+        self.claims.push(claim);
+    }
+
+    /// Takes everything off that was put on it.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        self.claims.clear();
+    }
+
+    /// Each item with its claim.
+    #[inline]
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&Item, &Claim)> {
+        self.items.iter().zip(&self.claims)
+    }
+
     /// Holds what was taken, and gives tickets their say in it.
     pub(super) fn hold(&mut self, holding: Holding) {
-        open_anew(&mut self.cell, self.items.iter().map(|item| item.reserved));
+        open_anew(&mut self.cell, self.claims.iter().map(Claim::units));
         self.holding = holding;
     }
 
@@ -81,6 +103,7 @@ impl Tab {
         Some(Bill {
             account,
             items: std::mem::take(&mut self.items),
+            claims: std::mem::take(&mut self.claims),
             units: SmallVec::from_slice(units),
         })
     }
@@ -110,8 +133,7 @@ impl Tab {
     /// still held somewhere has no say in what comes, see [`open_anew`].
     #[inline]
     pub(super) fn put_away(mut self: Box<Self>) {
-        self.items.clear();
-        self.claims.clear();
+        self.clear();
         self.holding = Holding::Nothing;
         self.account = None;
         // Dropped where a thread ends.

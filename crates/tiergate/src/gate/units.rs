@@ -100,7 +100,7 @@ impl TierGate {
         Ok(UsageReport {
             limit: allowance.limit,
             used: state.used(),
-            resets_at: resets_at(&allowance, state, standing.now()),
+            resets_at: resets_at(allowance.window, state, standing.now()),
         })
     }
 
@@ -146,12 +146,12 @@ impl TierGate {
             limit,
             units: Some(units),
         };
-        let mut counting = match self.begin_count(inquiry, slice::from_ref(&asking), None) {
+        let counting = match self.begin_count(inquiry, slice::from_ref(&asking), None) {
             Ok(counting) => counting,
             Err(CountError::Denied(denial)) => return Err(denial.into()),
             Err(CountError::ForeignId(error)) => return Err(CheckError::from(error).into()),
         };
-        let answer = match self.ask_store(inquiry, &mut counting, None) {
+        let answer = match self.ask_store(&counting, None) {
             None => return Err(CheckError::NoUnits.into()),
             Some(Ok(answer)) => answer,
             Some(Err(admitting)) => admitting.await.map(Asked::from),

@@ -2,12 +2,13 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 use smallvec::SmallVec;
 use tiergate_core::{Denial, LimitId};
 use tiergate_usage::{Admission, Asked, IdempotencyKey, MAX_CLAIMS, StoreError};
 
 use super::define::define_layer;
+use super::glimpse::Glimpse;
 use super::guard::Guard;
 use super::rule::{Allowed, Pass, Refused, Rule, Settled, Step, Verdict};
 use crate::denial::RateLimitFields;
@@ -251,6 +252,26 @@ enum Fields {
     Omitted,
 }
 
+impl LimitRule {
+    /// Each limit with its key, and the units that it costs where those are the same for each request.
+    #[inline]
+    pub(super) fn limits(&self) -> impl Iterator<Item = (LimitId, &str, Option<u64>)> {
+        self.limits.iter().map(|limited| {
+            let units = match &limited.cost {
+                Cost::Fixed(units) => Some(*units),
+                Cost::OfRequest(_) => None,
+            };
+            (limited.limit, &*limited.key, units)
+        })
+    }
+
+    /// Whether requests may be named by an idempotency key.
+    #[inline]
+    pub(super) fn reads_keys(&self) -> bool {
+        self.idempotency_key.is_some()
+    }
+}
+
 /// The limits of one operation, if one can take them all.
 fn checked(limits: Vec<Limited>) -> Result<Arc<[Limited]>, CheckError> {
     if limits.is_empty() || limits.len() > MAX_CLAIMS {
@@ -304,10 +325,15 @@ impl Rule for LimitRule {
         }
     }
 
+    #[inline]
+    fn glimpse(guard: &Guard<Self>, extensions: &mut Extensions) -> Glimpse<LimitPass> {
+        guard.count_at_a_glance(extensions)
+    }
+
     fn judge(guard: &Guard<Self>, inquiry: &Inquiry, asked: &AskedUnits) -> Step<Self> {
         let gate = &guard.gate;
         let key = asked.idempotency_key.as_ref();
-        let mut counting = match gate.begin_count(inquiry, &asked.asking, key) {
+        let counting = match gate.begin_count(inquiry, &asked.asking, key) {
             Ok(counting) => counting,
             Err(CountError::Denied(denial)) => return Step::Done(Err(denial.into())),
             Err(CountError::ForeignId(error)) => {
@@ -315,7 +341,7 @@ impl Rule for LimitRule {
                 return Step::Done(Err(Denial::billing_unavailable().into()));
             }
         };
-        match gate.ask_store(inquiry, &mut counting, key) {
+        match gate.ask_store(&counting, key) {
             None => Step::Done(Ok(allow(guard, counting.nothing()))),
             Some(Ok(answer)) => Step::Done(end(guard, inquiry, counting, answer)),
             Some(Err(admitting)) => Step::Ask(Box::new(admitting), counting),
@@ -336,7 +362,7 @@ impl Rule for LimitRule {
     }
 }
 
-fn end(
+pub(super) fn end(
     guard: &Guard<LimitRule>,
     inquiry: &Inquiry,
     counting: Counting,
@@ -358,10 +384,7 @@ fn end(
 fn allow(guard: &Guard<LimitRule>, count: Count) -> Allowed<LimitPass> {
     Allowed {
         grant: count.grant(),
-        pass: LimitPass {
-            guard: guard.clone(),
-            count,
-        },
+        pass: LimitPass::new(guard.clone(), count),
     }
 }
 
@@ -369,6 +392,13 @@ fn allow(guard: &Guard<LimitRule>, count: Count) -> Allowed<LimitPass> {
 pub struct LimitPass {
     guard: Guard<LimitRule>,
     count: Count,
+}
+
+impl LimitPass {
+    #[inline]
+    pub(super) fn new(guard: Guard<LimitRule>, count: Count) -> Self {
+        Self { guard, count }
+    }
 }
 
 impl Pass for LimitPass {

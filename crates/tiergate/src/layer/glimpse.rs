@@ -1,11 +1,11 @@
 use http::Extensions;
-use tiergate_core::Catalog;
+use tiergate_core::{Catalog, Subject};
 use tiergate_lookup::{Sight, TierWord};
 
 use super::guard::Guard;
-use super::rule::Rule;
+use super::rule::{Rule, Verdict};
 use crate::gate::Inquiry;
-use crate::request::{Access, Principal};
+use crate::request::{Access, Principal, Tally};
 
 /// What came of looking whether the tier alone allows a request.
 #[derive(Debug)]
@@ -18,6 +18,18 @@ pub enum Glimpse<P> {
     Unseen,
     /// It is another case.
     NotLooked,
+    /// A store of usage was asked, and this came of it.
+    Judged(Box<Judged<P>>),
+}
+
+/// A decision that a store of usage was asked for, with what was learned.
+#[derive(Debug)]
+pub struct Judged<P> {
+    pub(super) inquiry: Inquiry,
+    /// What the layers before took.
+    pub(super) tally: Tally,
+    /// None where the store has to be waited for.
+    pub(super) verdict: Option<Verdict<P>>,
 }
 
 impl<R: Rule> Guard<R> {
@@ -26,25 +38,13 @@ impl<R: Rule> Guard<R> {
     /// moved or copied on the way costs more than the decision.
     #[inline]
     pub(super) fn glimpse(&self, extensions: &mut Extensions) -> Glimpse<R::Pass> {
-        if !self.subject_source().is_principal() {
-            return Glimpse::NotLooked;
-        }
-        // Who came before the authentication has left it there.
-        let is_beside = extensions.get::<Access>().is_some();
-        let Some(principal) = extensions.get_mut::<Principal>() else {
+        let Some((subject, room)) = self.principal_of(extensions) else {
             return Glimpse::NotLooked;
         };
-        let (subject, room) = principal.subject_and_room();
         if let Some(access) = room {
-            if !access.serves(self.gate.id(), subject) {
-                return Glimpse::NotLooked;
-            }
             let inquiry = access.inquiry();
             let pass = self.allow_by_tier(&inquiry.catalog, inquiry.learned.tier_alone());
             return pass.map_or(Glimpse::NotLooked, Glimpse::Allowed);
-        }
-        if is_beside || !subject.is_valid() {
-            return Glimpse::NotLooked;
         }
         let Some(sight) = self.gate.lookup().see(subject) else {
             return Glimpse::Unseen;
@@ -57,6 +57,26 @@ impl<R: Rule> Guard<R> {
         let inquiry = Inquiry::of_sight(subject.clone(), catalog, sight, unavailable);
         *room = Some(Access::by_tier(self.gate.id(), inquiry));
         Glimpse::Allowed(pass)
+    }
+
+    /// The principal that a request is decided for, with the room it has for what is found out, or what
+    /// an earlier layer left there. None where it is another case.
+    #[inline]
+    pub(super) fn principal_of<'e>(
+        &self,
+        extensions: &'e mut Extensions,
+    ) -> Option<(&'e Subject, &'e mut Option<Access>)> {
+        if !self.subject_source().is_principal() {
+            return None;
+        }
+        // Who came before the authentication has left it there.
+        let is_beside = extensions.get::<Access>().is_some();
+        let (subject, room) = extensions.get_mut::<Principal>()?.subject_and_room();
+        let is_ours = match room {
+            Some(access) => access.serves(self.gate.id(), subject),
+            None => !is_beside && subject.is_valid(),
+        };
+        is_ours.then_some((subject, room))
     }
 
     /// Lets a request through whose subject is allowed by that tier, if nothing else decides of it.

@@ -6,7 +6,7 @@ use http::{Extensions, Request, Response};
 use tiergate_core::decision::UnavailableAccess;
 use tiergate_core::{Denial, DenialKind, Subject};
 
-use super::glimpse::Glimpse;
+use super::glimpse::{Glimpse, Judged};
 use super::rule::{Allowed, Pass, Refused, Rule, Step, Verdict};
 use crate::denial::{KeptDenial, KeptDenials, Kind, MakeBody, Renderer};
 use crate::gate::{Inquiry, TierGate, unconfirmed, with_retry};
@@ -108,6 +108,7 @@ impl<R: Rule> Guard<R> {
     pub(crate) fn attempt<B>(&self, request: &mut Request<B>) -> Attempt<R> {
         let seen = match R::glimpse(self, request.extensions_mut()) {
             Glimpse::Allowed(pass) => return Attempt::Allowed(pass),
+            Glimpse::Judged(judged) => return self.attempt_judged(*judged, request),
             otherwise => otherwise,
         };
         self.attempt_beyond(&seen, request)
@@ -136,7 +137,9 @@ impl<R: Rule> Guard<R> {
         let (sight, has_looked) = match seen {
             Glimpse::Seen(sight) => (Some(*sight), true),
             Glimpse::Unseen => (None, true),
-            Glimpse::NotLooked | Glimpse::Allowed(_) => (self.gate.lookup().see(&subject), false),
+            Glimpse::NotLooked | Glimpse::Allowed(_) | Glimpse::Judged(_) => {
+                (self.gate.lookup().see(&subject), false)
+            }
         };
         let inquired = match sight {
             Some(sight) => {
@@ -170,6 +173,38 @@ impl<R: Rule> Guard<R> {
             tally: Tally::default(),
             verdict,
         };
+        self.attempted(deliberated, request)
+    }
+
+    /// The same, of a request that a store was asked about.
+    #[inline(never)]
+    fn attempt_judged<B>(&self, judged: Judged<R::Pass>, request: &mut Request<B>) -> Attempt<R> {
+        let Judged {
+            inquiry,
+            tally,
+            verdict,
+        } = judged;
+        match verdict.filter(|verdict| !self.is_to_be_confirmed(&inquiry, verdict)) {
+            Some(verdict) => self.attempted(
+                Deliberated {
+                    inquiry,
+                    tally,
+                    verdict,
+                },
+                request,
+            ),
+            None => {
+                let asked = self.rule.ask(&RequestHead::of(request), None);
+                Attempt::Later(self.deliberate(Begin::With(inquiry, tally), asked))
+            }
+        }
+    }
+
+    fn attempted<B>(
+        &self,
+        deliberated: Deliberated<R::Pass>,
+        request: &mut Request<B>,
+    ) -> Attempt<R> {
         match self.finish(deliberated, request) {
             Ok(pass) => Attempt::Allowed(pass),
             Err(refused) => Attempt::Refused(Refusal::Own(refused)),
@@ -217,9 +252,7 @@ impl<R: Rule> Guard<R> {
     /// Decides, if nobody has to be waited for: a store of usage, or the lookup before a denial.
     fn judge_now(&self, inquiry: &Inquiry, asked: &R::Asked) -> Option<Verdict<R::Pass>> {
         match R::judge(self, inquiry, asked) {
-            Step::Done(Err(refused)) if self.gate.needs_confirmation(inquiry, &refused.denial) => {
-                None
-            }
+            Step::Done(verdict) if self.is_to_be_confirmed(inquiry, &verdict) => None,
             Step::Done(verdict) => {
                 if let Err(refused) = &verdict {
                     self.keep(inquiry, &refused.denial);
@@ -229,6 +262,11 @@ impl<R: Rule> Guard<R> {
             // The question is put again by who can wait for the answer.
             Step::Ask(..) => None,
         }
+    }
+
+    /// Whether the lookup is to be asked again before a request is refused.
+    fn is_to_be_confirmed(&self, inquiry: &Inquiry, verdict: &Verdict<R::Pass>) -> bool {
+        matches!(verdict, Err(refused) if self.gate.needs_confirmation(inquiry, &refused.denial))
     }
 
     /// Refuses a request as others of its kind were, if one was.
@@ -328,9 +366,7 @@ impl<R: Rule> Guard<R> {
                 Begin::With(inquiry, tally) => (inquiry, tally),
             };
             let mut verdict = judge(&guard, &inquiry, &asked).await;
-            if let Err(refused) = &verdict
-                && gate.needs_confirmation(&inquiry, &refused.denial)
-            {
+            if guard.is_to_be_confirmed(&inquiry, &verdict) {
                 let confirmed = gate.confirm(&mut inquiry).await;
                 verdict = match confirmed {
                     Ok(()) => judge(&guard, &inquiry, &asked).await,

@@ -37,6 +37,7 @@
 
 mod at_once;
 mod check_usage_limit;
+mod count_at_a_glance;
 mod define;
 mod future;
 mod glimpse;

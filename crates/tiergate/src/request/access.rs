@@ -229,6 +229,7 @@ impl Access {
     }
 
     /// Adds units that a layer took of one of its limits.
+    #[inline]
     pub(crate) fn add(&mut self, metered: Metered) {
         self.tally.metered.push(metered);
     }

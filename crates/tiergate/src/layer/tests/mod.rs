@@ -4,6 +4,7 @@ mod abandoned;
 mod alerts;
 mod answers;
 mod bodies;
+mod by_tier;
 mod charged;
 mod confirmation;
 mod costs;
