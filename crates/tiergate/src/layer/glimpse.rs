@@ -49,7 +49,7 @@ impl<R: Rule> Guard<R> {
         let Some(sight) = self.gate.lookup().see(subject) else {
             return Glimpse::Unseen;
         };
-        let catalog = self.gate.catalog();
+        let catalog = self.gate.catalog_at_hand();
         let Some(pass) = self.allow_by_tier(&catalog, sight.word()) else {
             return Glimpse::Seen(sight);
         };
