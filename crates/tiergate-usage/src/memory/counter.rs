@@ -2,28 +2,18 @@
 
 use std::time::Duration;
 
-use crate::count::{Count, KEPT_AFTER_END, remembered_until};
+use crate::count::{Count, KEPT_AFTER_END};
 use crate::now::Now;
-use crate::{Claim, CounterKey, CounterState, CounterWindow, Tally};
+use crate::{Claim, CounterState, CounterWindow, Tally};
 
-use super::name::Name;
-use super::table::{Id, Named};
-
-/// In two cache lines that processors fetch as a pair, as what finding and counting costs is above all
-/// that memory has to be fetched. What is written stands in the first, so that the second can be in the
-/// caches of several.
-#[repr(C, align(128))]
+/// What is counted, apart from the key, which is beside it.
 #[derive(Debug)]
 pub(super) struct Counter {
-    id: Id,
+    count: Count,
     /// How many open reservations refer to it.
     pins: u32,
     touched: Tick,
-    count: Count,
-    name: Name,
 }
-
-const _: () = assert!(size_of::<Option<Counter>>() <= 128);
 
 /// A moment of the monotonic clock, to about a second, in half the room.
 #[derive(Clone, Copy, Debug)]
@@ -45,26 +35,12 @@ impl Tick {
     }
 }
 
-impl Named for Counter {
-    #[inline]
-    fn id(&self) -> Id {
-        self.id
-    }
-
-    #[inline]
-    fn name(&self) -> &Name {
-        &self.name
-    }
-}
-
 impl Counter {
-    pub(super) fn new(key: &CounterKey, id: Id, now: &Now<'_>) -> Self {
+    pub(super) fn new(window: CounterWindow, now: &Now<'_>) -> Self {
         Self {
-            id,
+            count: Count::new(window),
             pins: 0,
             touched: Tick::of(now),
-            name: Name::of(key),
-            count: Count::new(key.window()),
         }
     }
 
@@ -117,27 +93,22 @@ impl Counter {
         self.count.lower(units)
     }
 
-    /// Where the counter stands.
+    /// Where the counter of such a window stands.
     #[inline]
-    pub(super) fn state(&mut self, now: &Now<'_>) -> CounterState {
-        self.count.state(self.name.window(), now)
+    pub(super) fn state(&mut self, window: CounterWindow, now: &Now<'_>) -> CounterState {
+        self.count.state(window, now)
     }
 
-    /// Until when an operation on this counter is remembered, by the monotonic clock.
-    pub(super) fn remembered_until(&self, now: &Now<'_>) -> u64 {
-        remembered_until(self.name.window(), now)
-    }
-
-    /// Whether forgetting the counter would change no answer.
+    /// Whether forgetting the counter of such a window would change no answer.
     #[inline]
-    pub(super) fn is_idle(&mut self, now: &Now<'_>) -> bool {
+    pub(super) fn is_idle(&mut self, window: CounterWindow, now: &Now<'_>) -> bool {
         if self.pins > 0 {
             return false;
         }
         if self.count.is_zero(now) {
             return true;
         }
-        let CounterWindow::Fixed { end, .. } = self.name.window() else {
+        let CounterWindow::Fixed { end, .. } = window else {
             return false;
         };
         self.touched.age(now) > KEPT_AFTER_END && now.wall().duration_since(end) > KEPT_AFTER_END

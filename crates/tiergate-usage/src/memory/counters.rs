@@ -1,16 +1,20 @@
 //! The counters of one shard.
 
-use crate::CounterKey;
 use crate::now::Now;
+use crate::{CounterKey, CounterWindow};
 
 use super::counter::Counter;
 use super::room::Room;
-use super::table::{Id, Table};
+use super::table::{Id, Row, Table};
 
 /// How many places are looked at, whenever a counter is made, for one that can go. As many counters are
 /// in them as go faster than new ones come: places are filled to three eighths at least when they have
 /// just been doubled.
 const SWEPT_PER_NEW: usize = 8;
+
+/// A counter with its key is in one cache line, as what finding and counting costs is above all that memory
+/// has to be fetched.
+const _: () = assert!(size_of::<Option<Row<Counter>>>() == 64);
 
 /// Which counter it is, for as long as a reservation refers to it.
 pub(super) type CounterId = Id;
@@ -47,7 +51,13 @@ impl Counters {
 
     /// Makes a counter for which the caller has taken room.
     pub(super) fn create(&mut self, hash: u64, key: &CounterKey, now: &Now<'_>) -> CounterId {
-        self.table.insert(hash, |id| Counter::new(key, id, now))
+        self.table
+            .insert(hash, key, Counter::new(key.window(), now))
+    }
+
+    /// The window of a counter.
+    pub(super) fn window(&self, id: CounterId) -> Option<CounterWindow> {
+        self.table.window(id)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -89,7 +99,8 @@ impl Counters {
 
     #[inline]
     fn forget_if_idle(&mut self, place: usize, now: &Now<'_>, room: &Room) -> bool {
-        let forgotten = self.table.remove_at(place, |counter| counter.is_idle(now));
+        let is_idle = |window, counter: &mut Counter| counter.is_idle(window, now);
+        let forgotten = self.table.remove_at(place, is_idle);
         if forgotten {
             room.give_back(1);
         }
@@ -107,7 +118,6 @@ mod tests {
     use tiergate_core::time::Timestamp;
 
     use super::*;
-    use crate::CounterWindow;
 
     #[derive(Clone, Debug)]
     enum Step {
@@ -176,7 +186,8 @@ mod tests {
                 for (number, (id, units)) in &open {
                     prop_assert_eq!(counters.find(hash(*number), &key(*number)), Some(*id));
                     let counter = counters.get_mut(*id).unwrap();
-                    prop_assert_eq!(counter.state(&now).used(), *units);
+                    let state = counter.state(CounterWindow::Level, &now);
+                    prop_assert_eq!(state.used(), *units);
                 }
             }
         }

@@ -4,10 +4,11 @@ mod config;
 mod counter;
 mod counters;
 pub(crate) mod deadlines;
+mod families;
 mod id;
 mod idempotency;
 mod lease;
-pub(crate) mod name;
+mod name;
 mod reserve;
 pub(crate) mod room;
 mod settle;
@@ -19,6 +20,8 @@ pub(crate) mod slab;
 mod statistics;
 mod sweep;
 pub(crate) mod table;
+mod tags;
+mod uuid;
 
 pub use config::MemoryUsageBuilder;
 pub use statistics::Statistics;
@@ -254,7 +257,7 @@ impl MemoryUsage {
                 .find(place.hash, key)
                 .and_then(|index| counters.get_mut(index))
             {
-                Some(counter) => counter.state(now),
+                Some(counter) => counter.state(key.window(), now),
                 None => unused(key.window(), now),
             }
         })
@@ -272,7 +275,10 @@ impl MemoryUsage {
                 .find(place.hash, key)
                 .and_then(|index| counters.get_mut(index))
             {
-                Some(counter) => Lowered::new(counter.lower(units, now), counter.state(now)),
+                Some(counter) => {
+                    let lowered = counter.lower(units, now);
+                    Lowered::new(lowered, counter.state(key.window(), now))
+                }
                 None => Lowered::new(0, CounterState::default()),
             }
         });

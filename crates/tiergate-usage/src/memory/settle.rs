@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::count;
 use crate::holders::Holder;
 use crate::now::Now;
 use crate::{MAX_CLAIMS, Settlement, StoreError, StoreErrorKind};
@@ -172,10 +173,10 @@ fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_
 }
 
 /// Until when an operation on these counters is remembered.
-fn remembered_until(shard: &mut Shard, held: &[Held], now: &Now<'_>) -> u64 {
+fn remembered_until(shard: &Shard, held: &[Held], now: &Now<'_>) -> u64 {
     held.iter().fold(now.elapsed(), |until, held| {
-        let counter = shard.counters.get_mut(held.counter);
-        until.max(counter.map_or(0, |counter| counter.remembered_until(now)))
+        let window = shard.counters.window(held.counter);
+        until.max(window.map_or(0, |window| count::remembered_until(window, now)))
     })
 }
 

@@ -100,7 +100,9 @@ impl MemoryUsage {
 fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Option<LeaseOutcome> {
     match shard.leases.find(lease.id) {
         Some(Known::Open(counter)) => {
-            return Some(LeaseOutcome::Granted(shard.state_of(counter, now)));
+            return Some(LeaseOutcome::Granted(
+                shard.state_of(counter, lease.key, now),
+            ));
         }
         Some(Known::Over) => return Some(LeaseOutcome::Over),
         None => {}
@@ -120,7 +122,9 @@ fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Opt
         counter.reserve(lease.units, now);
     }
     shard.leases.open(lease, counter, now);
-    Some(LeaseOutcome::Granted(shard.state_of(counter, now)))
+    Some(LeaseOutcome::Granted(
+        shard.state_of(counter, lease.key, now),
+    ))
 }
 
 /// Takes a block of a rate. None if there is no room for its counter.
@@ -138,13 +142,17 @@ fn take_ahead(
     if let Some(counter) = shard.counters.get_mut(index) {
         counter.take_ahead(block.units, nanos(block.spend_within), now);
     }
-    Some(RateBlockOutcome::Granted(shard.state_of(index, now)))
+    Some(RateBlockOutcome::Granted(
+        shard.state_of(index, block.key, now),
+    ))
 }
 
 impl Shard {
-    fn state_of(&mut self, counter: CounterId, now: &Now<'_>) -> CounterState {
+    fn state_of(&mut self, counter: CounterId, key: &CounterKey, now: &Now<'_>) -> CounterState {
         let counter = self.counters.get_mut(counter);
-        counter.map_or(CounterState::default(), |counter| counter.state(now))
+        counter.map_or(CounterState::default(), |counter| {
+            counter.state(key.window(), now)
+        })
     }
 
     /// Why a claim does not fit now, and where its counter stands.

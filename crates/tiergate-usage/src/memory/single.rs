@@ -144,7 +144,7 @@ impl Shard {
             return Taken::NoRoom;
         };
         counter.reserve(claim.units(), now);
-        let state = counter.state(now);
+        let state = counter.state(claim.key().window(), now);
         Taken::Admitted(self.hold(vacancy, index, claim.units(), ttl, now), state)
     }
 
@@ -167,7 +167,7 @@ impl Shard {
         let mut state = CounterState::default();
         if let Some(counter) = self.counters.get_mut(index) {
             counter.reserve(claim.units(), now);
-            state = counter.state(now);
+            state = counter.state(claim.key().window(), now);
         }
         let handle = self.hold(vacancy, index, claim.units(), ttl, now);
         // After it is held, so that it is not taken for idle.
