@@ -21,9 +21,6 @@ pub(crate) struct WideSums {
     open: u128,
 }
 
-/// How many bits the lower part of open units has.
-const LOW_BITS: u32 = u32::BITS;
-
 impl Default for Sums {
     fn default() -> Self {
         Self::Narrow {
@@ -57,14 +54,26 @@ impl Sums {
                 open_high,
                 open_low,
                 ..
-            } => u128::from(u64::from(*open_high) << LOW_BITS | u64::from(*open_low)),
+            } => u128::from(joined(*open_high, *open_low)),
             Self::Wide(wide) => wide.open,
         }
     }
 
-    #[inline]
     pub(crate) fn used(&self) -> u128 {
         self.committed().saturating_add(self.open())
+    }
+
+    /// What is used, if it can be said in 64 bits.
+    #[inline]
+    pub(crate) fn used_narrowly(&self) -> Option<u64> {
+        match self {
+            Self::Narrow {
+                open_high,
+                open_low,
+                committed,
+            } => committed.checked_add(joined(*open_high, *open_low)),
+            Self::Wide(_) => u64::try_from(self.used()).ok(),
+        }
     }
 
     #[inline]
@@ -81,6 +90,12 @@ impl Sums {
 
     #[inline]
     pub(crate) fn raise(&mut self, units: u64) {
+        if let Self::Narrow { committed, .. } = self
+            && let Some(sum) = committed.checked_add(units)
+        {
+            *committed = sum;
+            return;
+        }
         let committed = self.committed().saturating_add(u128::from(units));
         self.set(committed, self.open());
     }
@@ -107,7 +122,7 @@ impl Sums {
     #[inline]
     fn narrow(committed: u128, open: u128) -> Option<Self> {
         Some(Self::Narrow {
-            open_high: u16::try_from(open >> LOW_BITS).ok()?,
+            open_high: u16::try_from(open >> u32::BITS).ok()?,
             open_low: u32::try_from(open & u128::from(u32::MAX)).ok()?,
             committed: u64::try_from(committed).ok()?,
         })
@@ -117,6 +132,11 @@ impl Sums {
     fn wide(committed: u128, open: u128) -> Self {
         Self::Wide(Box::new(WideSums { committed, open }))
     }
+}
+
+#[inline]
+fn joined(high: u16, low: u32) -> u64 {
+    u64::from(high) << u32::BITS | u64::from(low)
 }
 
 #[cfg(test)]
@@ -172,6 +192,7 @@ mod tests {
                 }
                 prop_assert_eq!((sums.committed(), sums.open()), (committed, open));
                 prop_assert_eq!(sums.used(), committed + open);
+                prop_assert_eq!(sums.used_narrowly(), u64::try_from(committed + open).ok());
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::{Claim, CounterState, CounterWindow, Tally};
 #[derive(Debug)]
 pub(super) struct Counter {
     count: Count,
-    /// How many open reservations refer to it.
+    /// How many open reservations refer to it, apart from those that are counted as if committed.
     pins: u32,
     touched: Tick,
 }
@@ -57,6 +57,25 @@ impl Counter {
         self.count.reserve(units, now);
     }
 
+    /// Counts units as if they were committed already, which they will be unless the other half of this is
+    /// called.
+    #[inline]
+    pub(super) fn take(&mut self, units: u64, now: &Now<'_>) {
+        self.touched = Tick::of(now);
+        self.count.take(units, now);
+    }
+
+    /// Takes back what was counted so.
+    pub(super) fn take_back(&mut self, units: u64) {
+        self.count.take_back(units);
+    }
+
+    /// Counts what was used of it after all.
+    pub(super) fn correct(&mut self, taken: u64, actual: u64, now: &Now<'_>) {
+        self.touched = Tick::of(now);
+        self.count.correct(taken, actual, now);
+    }
+
     /// Counts a block of a rate, which nobody settles.
     pub(super) fn take_ahead(&mut self, units: u64, ahead: u64, now: &Now<'_>) {
         self.touched = Tick::of(now);
@@ -82,15 +101,16 @@ impl Counter {
         self.count.raise(units);
     }
 
-    /// What the counter is made of.
-    pub(super) fn tally(&self) -> Tally {
-        self.count.tally()
+    /// What the counter is made of, of which `open` units are counted as if committed.
+    pub(super) fn tally(&self, open: u128) -> Tally {
+        self.count.tally_with(open)
     }
 
-    /// Takes up to `units` off what is committed, and tells how many.
-    pub(super) fn lower(&mut self, units: u64, now: &Now<'_>) -> u64 {
+    /// Takes up to `units` off what is committed, and tells how many. Of what is counted as if it was,
+    /// `open` units are not.
+    pub(super) fn lower(&mut self, units: u64, open: u128, now: &Now<'_>) -> u64 {
         self.touched = Tick::of(now);
-        self.count.lower(units)
+        self.count.lower_to(units, open)
     }
 
     /// Where the counter of such a window stands.

@@ -66,13 +66,18 @@ impl Counters {
 
     /// Looks at the next few places in turn, and forgets the counters there that are idle. Tells how
     /// many.
-    pub(super) fn sweep_some(&mut self, now: &Now<'_>, room: &Room) -> u64 {
+    pub(super) fn sweep_some(
+        &mut self,
+        now: &Now<'_>,
+        room: &Room,
+        is_held: impl Fn(CounterId) -> bool,
+    ) -> u64 {
         let mut swept = 0;
         for _ in 0..SWEPT_PER_NEW {
             if self.cursor >= self.table.places() {
                 self.cursor = 0;
             }
-            if self.forget_if_idle(self.cursor, now, room) {
+            if self.forget_if_idle(self.cursor, now, room, &is_held) {
                 // Another may have come to its place.
                 swept += 1;
             } else {
@@ -83,11 +88,16 @@ impl Counters {
     }
 
     /// Looks at every counter, forgets the idle ones and gives their memory back. Tells how many.
-    pub(super) fn sweep(&mut self, now: &Now<'_>, room: &Room) -> u64 {
+    pub(super) fn sweep(
+        &mut self,
+        now: &Now<'_>,
+        room: &Room,
+        is_held: impl Fn(CounterId) -> bool,
+    ) -> u64 {
         let mut swept = 0;
         let mut place = 0;
         while place < self.table.places() {
-            if self.forget_if_idle(place, now, room) {
+            if self.forget_if_idle(place, now, room, &is_held) {
                 swept += 1;
             } else {
                 place += 1;
@@ -98,8 +108,15 @@ impl Counters {
     }
 
     #[inline]
-    fn forget_if_idle(&mut self, place: usize, now: &Now<'_>, room: &Room) -> bool {
-        let is_idle = |window, counter: &mut Counter| counter.is_idle(window, now);
+    fn forget_if_idle(
+        &mut self,
+        place: usize,
+        now: &Now<'_>,
+        room: &Room,
+        is_held: &impl Fn(CounterId) -> bool,
+    ) -> bool {
+        let is_idle =
+            |id, window, counter: &mut Counter| counter.is_idle(window, now) && !is_held(id);
         let forgotten = self.table.remove_at(place, is_idle);
         if forgotten {
             room.give_back(1);
@@ -175,10 +192,10 @@ mod tests {
                         open.retain(|_, (_, units)| *units > 0);
                     }
                     Step::SweepSome => {
-                        counters.sweep_some(&now, &room);
+                        counters.sweep_some(&now, &room, |_| false);
                     }
                     Step::Sweep => {
-                        counters.sweep(&now, &room);
+                        counters.sweep(&now, &room, |_| false);
                         prop_assert_eq!(counters.len(), open.len());
                     }
                 }

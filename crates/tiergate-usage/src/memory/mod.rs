@@ -1,5 +1,6 @@
 //! The store that counts in the memory of one process.
 
+mod berths;
 mod config;
 mod counter;
 mod counters;
@@ -9,7 +10,9 @@ mod id;
 mod idempotency;
 mod lease;
 mod name;
+mod quick;
 mod reserve;
+mod ring;
 pub(crate) mod room;
 mod settle;
 mod shard;
@@ -32,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tiergate_clock::Clock;
 
 use crate::count::unused;
-use crate::now::Now;
+use crate::now::{Now, nanos};
 use crate::observe;
 use crate::{
     Claim, CounterKey, CounterState, CounterStates, CounterWindow, Lowered, ReservationId, Reserve,
@@ -117,6 +120,8 @@ pub struct MemoryUsage {
     shards: Shards,
     rooms: Arc<Rooms>,
     clock: Arc<dyn Clock>,
+    /// How far the coarse times of the clock may be behind, in nanoseconds.
+    lag: u64,
     /// How many keys were ever committed.
     keys_committed: AtomicU64,
     no_room: AtomicU64,
@@ -151,6 +156,7 @@ impl MemoryUsage {
         for shard in Shards::all() {
             self.locked(ShardSet::of(shard), |locked, _| {
                 let shard = locked.shard(shard);
+                shard.singles.note_commits(&mut shard.counts);
                 let keys = shard.keys.remembered();
                 statistics.add(shard.counters.len(), keys, &shard.counts);
             });
@@ -165,8 +171,9 @@ impl MemoryUsage {
             keys: Room::new(bounds.max_remembered_keys),
         });
         Self {
-            shards: Shards::new(|| Shard::new(Arc::clone(&rooms))),
+            shards: Shards::new(|berths| Shard::new(Arc::clone(&rooms), berths)),
             rooms,
+            lag: nanos(clock.coarse_lag()),
             clock,
             keys_committed: AtomicU64::new(0),
             no_room: AtomicU64::new(0),
@@ -183,9 +190,6 @@ impl MemoryUsage {
     fn reserve_now(&self, request: Reserve<'_>) -> Result<ReserveOutcome, StoreError> {
         request.validate()?;
         let claims = request.claims();
-        if let ([claim], None) = (claims, request.idempotency_key()) {
-            return self.reserve_single(claim, request.ttl());
-        }
         let places = self.shards.places(claims.iter().map(Claim::key));
         let (Some(claim), Some(place)) = (claims.first(), places.first()) else {
             return Err(StoreError::new(StoreErrorKind::InvalidClaims));
@@ -224,11 +228,16 @@ impl MemoryUsage {
     }
 
     fn settle_now(&self, id: ReservationId, ending: Ending<'_>) -> Result<Settlement, StoreError> {
+        // Asked first, and not one kind of many, because nearly all are.
+        if let Some((shard, handle)) = Token::decode_quick(id) {
+            return self.settle_quick(shard, handle, ending);
+        }
         let Some(token) = Token::decode(id) else {
             return Ok(Settlement::Unknown);
         };
         let holder = match token.kind {
             TokenKind::Holder(holder) => holder,
+            TokenKind::Quick => return self.settle_quick(token.shard, token.handle, ending),
             TokenKind::Single => return self.settle_single(token, ending),
             TokenKind::Replayed => return Ok(Settlement::AlreadySettled),
         };
@@ -270,14 +279,11 @@ impl MemoryUsage {
         }
         let place = self.shards.place(key);
         let lowered = self.locked(ShardSet::of(place.shard), |locked, now| {
-            let counters = &mut locked.shard(place.shard).counters;
-            match counters
-                .find(place.hash, key)
-                .and_then(|index| counters.get_mut(index))
-            {
+            let shard = locked.shard(place.shard);
+            match shard.counters.find(place.hash, key) {
                 Some(counter) => {
-                    let lowered = counter.lower(units, now);
-                    Lowered::new(lowered, counter.state(key.window(), now))
+                    let lowered = shard.lower(counter, units, now);
+                    Lowered::new(lowered, shard.state_of(counter, key, now))
                 }
                 None => Lowered::new(0, CounterState::default()),
             }
@@ -294,6 +300,9 @@ impl Default for MemoryUsage {
 
 impl UsageStore for MemoryUsage {
     fn reserve(&self, request: Reserve<'_>) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
+        if let ([claim], None) = (request.claims(), request.idempotency_key()) {
+            return self.reserve_single(claim, request);
+        }
         StoreFuture::ready(self.reserve_now(request))
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Name {
     Uuid {
         family: FamilyId,
         kind: SubjectKind,
-        id: [u8; uuid::BYTES],
+        id: uuid::Packed,
     },
     Long {
         family: FamilyId,
@@ -40,7 +40,7 @@ impl Name {
     /// The name of `key`, which is a member of `family`.
     pub(super) fn new(key: &CounterKey, family: FamilyId) -> Self {
         let (kind, text) = (key.subject().kind(), key.subject().id());
-        if let Some(id) = uuid::parse(text) {
+        if let Some(id) = uuid::pack(text) {
             return Self::Uuid { family, kind, id };
         }
         let mut id = [0; SHORT];
@@ -79,7 +79,9 @@ impl Name {
     #[inline]
     fn is_of(&self, subject: &Subject) -> bool {
         match self {
-            Self::Uuid { kind, id, .. } => *kind == subject.kind() && uuid::is(*id, subject.id()),
+            Self::Uuid { kind, id, .. } => {
+                *kind == subject.kind() && uuid::is_text(*id, subject.id())
+            }
             Self::Short {
                 kind, length, id, ..
             } => {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::MAX_CLAIMS;
 use crate::holders::Holders;
 use crate::now::Now;
+use crate::{MAX_CLAIMS, Tally};
 
+use super::berths::Berths;
 use super::counters::{CounterId, Counters};
 use super::deadlines::{Deadlines, Expiring};
 use super::idempotency::{Fingerprint, Keys, ScopedKey};
@@ -107,10 +108,10 @@ impl Expiring for Part {
 }
 
 impl Shard {
-    pub(super) fn new(rooms: Arc<Rooms>) -> Self {
+    pub(super) fn new(rooms: Arc<Rooms>, berths: Arc<Berths>) -> Self {
         Self {
             counters: Counters::default(),
-            singles: Singles::default(),
+            singles: Singles::new(berths),
             reservations: Slab::new(),
             keys: Keys::default(),
             leases: Leases::default(),
@@ -148,6 +149,12 @@ impl Shard {
         if let Found::Here(part) = self.reservations.find(handle) {
             part.deadline = part.deadline.max(deadline);
         }
+    }
+
+    /// Whether something may be to be given back or forgotten.
+    #[inline]
+    pub(super) fn is_due(&self, now: &Now<'_>) -> bool {
+        now.latest() >= self.due
     }
 
     /// Releases what has been open for too long. Tells how many reservations that were.
@@ -215,16 +222,35 @@ impl Shard {
         }
     }
 
+    /// Takes up to `units` off what is committed of a counter, and tells how many.
+    pub(super) fn lower(&mut self, counter: CounterId, units: u64, now: &Now<'_>) -> u64 {
+        let open = self.singles.units_of(counter);
+        let counter = self.counters.get_mut(counter);
+        counter.map_or(0, |counter| counter.lower(units, open, now))
+    }
+
+    /// What a counter is made of.
+    pub(super) fn tally(&mut self, counter: CounterId) -> Tally {
+        let open = self.singles.units_of(counter);
+        let counter = self.counters.get_mut(counter);
+        counter.map_or(Tally::default(), |counter| counter.tally(open))
+    }
+
     /// Forgets a few idle counters.
     pub(super) fn sweep_some(&mut self, now: &Now<'_>) {
-        self.counts.swept += self.counters.sweep_some(now, &self.rooms.counters);
+        let is_held = |counter| self.singles.refers_to(counter);
+        let room = &self.rooms.counters;
+        self.counts.swept += self.counters.sweep_some(now, room, is_held);
     }
 
     /// Forgets all that is idle.
     pub(super) fn sweep(&mut self, thrift: Thrift, now: &Now<'_>) {
-        self.counts.swept += self.counters.sweep(now, &self.rooms.counters);
+        let is_held = |counter| self.singles.refers_to(counter);
+        let room = &self.rooms.counters;
+        self.counts.swept += self.counters.sweep(now, room, is_held);
         self.keys.forget_elapsed(now.elapsed(), &self.rooms.keys);
-        self.singles.shrink(thrift, &self.rooms.reservations);
+        let room = &self.rooms.reservations;
+        self.singles.shrink(thrift, room, &mut self.counts);
         self.reservations.shrink(thrift, &self.rooms.reservations);
         self.deadlines.shrink();
     }

@@ -3,38 +3,46 @@
 //! They are what the others are, with all that is left out which takes several counters or several
 //! holders: one shard, one lock, one counter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::now::{Now, nanos};
 use crate::{
-    Admitted, Claim, CounterState, CounterStates, Refused, Replay, ReserveOutcome, Settlement,
-    StoreError, observe,
+    Admitted, Claim, CounterState, CounterStates, CounterWindow, Refused, Replay, Reserve,
+    ReserveOutcome, Settlement, StoreError, StoreFuture,
 };
 
 use super::MemoryUsage;
+use super::berths::{Berths, Single};
+use super::counter::Counter;
 use super::counters::CounterId;
 use super::deadlines::{Deadlines, Expiring};
 use super::id::{Token, TokenKind};
+use super::quick::{Gone, Quick};
 use super::room::Room;
 use super::settle::{Ending, wrong_claims};
 use super::shard::Shard;
-use super::shards::Place;
+use super::shards::{Place, ShardIndex};
 use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
+use super::statistics::Counts;
 
 /// The open reservations of one shard that are of one claim without a key.
+///
+/// They lie in berths, from where they are committed without a lock. Units of theirs count as if they were
+/// committed already, for a commit to have nothing to do. Those who find no berth, because so many are
+/// open, lie in a slab.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Singles {
-    open: Slab<Single>,
+    quick: Quick,
+    more: Slab<Single>,
     deadlines: Deadlines,
 }
 
-/// Units that are reserved of one counter.
-#[derive(Clone, Copy, Debug)]
-struct Single {
-    deadline: u64,
-    units: u64,
-    counter: CounterId,
+/// Where a reservation is to lie.
+enum Spot {
+    Berth(u8),
+    Slab(Vacancy),
 }
 
 impl Expiring for Single {
@@ -43,29 +51,74 @@ impl Expiring for Single {
     }
 }
 
-impl Default for Singles {
-    fn default() -> Self {
+impl Singles {
+    pub(super) fn new(berths: Arc<Berths>) -> Self {
         Self {
-            open: Slab::new(),
+            quick: Quick::new(berths),
+            more: Slab::new(),
             deadlines: Deadlines::default(),
         }
     }
-}
 
-impl Singles {
     pub(super) fn next_deadline(&self) -> u64 {
-        self.deadlines.next()
+        self.deadlines.next().min(self.quick.next_deadline())
     }
 
-    pub(super) fn shrink(&mut self, thrift: Thrift, room: &Room) {
-        self.open.shrink(thrift, room);
+    /// How many units of a counter are open, but counted as if they were committed.
+    pub(super) fn units_of(&self, counter: CounterId) -> u128 {
+        self.quick.units_of(counter)
+    }
+
+    /// Whether a reservation that its counter does not know of refers to it.
+    pub(super) fn refers_to(&self, counter: CounterId) -> bool {
+        self.quick.refers_to(counter)
+    }
+
+    /// Counts what was committed without a lock.
+    pub(super) fn note_commits(&mut self, counts: &mut Counts) {
+        self.quick.note_commits(counts);
+    }
+
+    pub(super) fn shrink(&mut self, thrift: Thrift, room: &Room, counts: &mut Counts) {
+        self.quick.shrink(thrift, room, counts);
+        self.more.shrink(thrift, room);
         self.deadlines.shrink();
+    }
+
+    #[inline]
+    fn vacancy(&mut self, room: &Room, counts: &mut Counts) -> Option<Spot> {
+        if let Some(berth) = self.quick.vacancy(room, counts) {
+            return Some(Spot::Berth(berth));
+        }
+        self.vacancy_elsewhere(room, counts)
+    }
+
+    #[cold]
+    fn vacancy_elsewhere(&mut self, room: &Room, counts: &mut Counts) -> Option<Spot> {
+        if let Some(vacancy) = self.more.vacancy(room) {
+            return Some(Spot::Slab(vacancy));
+        }
+        self.quick.last_vacancy(counts).map(Spot::Berth)
+    }
+
+    /// Notes units that were counted.
+    #[inline]
+    fn hold(&mut self, spot: Spot, single: Single, now: &Now<'_>) -> (Handle, TokenKind) {
+        match spot {
+            Spot::Berth(berth) => (self.quick.open(berth, single), TokenKind::Quick),
+            Spot::Slab(vacancy) => {
+                let handle = self.more.insert(vacancy, single);
+                self.deadlines
+                    .add(single.deadline, now.elapsed(), handle, &self.more);
+                (handle, TokenKind::Single)
+            }
+        }
     }
 }
 
 /// What became of a claim.
 enum Taken {
-    Admitted(Handle, CounterState),
+    Admitted(Handle, TokenKind, CounterState),
     Refused(CounterState),
     /// A bound of the store was reached; a sweep may help.
     NoRoom,
@@ -76,29 +129,35 @@ impl MemoryUsage {
     pub(super) fn reserve_single(
         &self,
         claim: &Claim,
-        ttl: Duration,
-    ) -> Result<ReserveOutcome, StoreError> {
-        let place = self.shards.place(claim.key());
-        let mut taken = self.take_single(claim, place, ttl);
-        if matches!(taken, Taken::NoRoom) && self.sweep_for_room() {
-            taken = self.take_single(claim, place, ttl);
+        request: Reserve<'_>,
+    ) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
+        if let Err(error) = request.validate() {
+            return StoreFuture::ready(Err(error));
         }
-        Ok(match taken {
-            Taken::Admitted(handle, state) => {
+        let place = self.shards.place(claim.key());
+        let mut taken = self.take_single(claim, place, request.ttl());
+        if matches!(taken, Taken::NoRoom) && self.sweep_for_room() {
+            taken = self.take_single(claim, place, request.ttl());
+        }
+        // What it comes to is large, and made where it is to be.
+        match taken {
+            Taken::Admitted(handle, kind, state) => {
                 let token = Token {
                     shard: place.shard,
                     handle,
-                    kind: TokenKind::Single,
+                    kind,
                 };
-                let mut states = CounterStates::new();
-                states.push(state);
-                ReserveOutcome::Admitted(Admitted::new(token.encode(), states, Replay::First))
+                let none = CounterState::default();
+                let states = CounterStates::from_buf_and_len([state, none, none, none], 1);
+                let admitted = Admitted::new(token.encode(), states, Replay::First);
+                StoreFuture::ready(Ok(ReserveOutcome::Admitted(admitted)))
             }
             Taken::Refused(state) => {
-                ReserveOutcome::Refused(Refused::new(0, claim.refusal(), state))
+                let refused = Refused::new(0, claim.refusal(), state);
+                StoreFuture::ready(Ok(ReserveOutcome::Refused(refused)))
             }
-            Taken::NoRoom => return Err(self.no_room()),
-        })
+            Taken::NoRoom => StoreFuture::ready(Err(self.no_room())),
+        }
     }
 
     #[inline]
@@ -106,12 +165,47 @@ impl MemoryUsage {
         // Read before the lock, which is held the shorter for it. As there is one shard, it does not
         // matter if another operation read a later time and was there first: a log takes an earlier
         // time for the last one, and what is given back too late is given back.
-        let now = Now::read(&*self.clock);
-        let (taken, expired) = self.shards.with_one(place.shard, &now, |shard| {
-            shard.take_single(claim, place, ttl, &now)
-        });
-        observe::expired(expired);
-        taken
+        let now = match claim.key().window() {
+            CounterWindow::Sliding { .. } => Now::read(&*self.clock),
+            CounterWindow::Level | CounterWindow::Fixed { .. } => {
+                Now::read_nearly(&*self.clock, self.lag)
+            }
+        };
+        self.shards.with_one(place.shard, now, |shard, now| {
+            shard.take_single(claim, place, ttl, now)
+        })
+    }
+
+    /// Ends a reservation that is in a berth.
+    #[inline]
+    pub(super) fn settle_quick(
+        &self,
+        shard: ShardIndex,
+        handle: Handle,
+        ending: Ending<'_>,
+    ) -> Result<Settlement, StoreError> {
+        // Who settles some milliseconds too late is in time, unless somebody else noticed.
+        let now = Now::read_coarsely(&*self.clock);
+        if let Ending::Commit([units]) = ending {
+            let berths = self.shards.berths(shard);
+            if berths.commit(handle, *units, now.elapsed()) {
+                return Ok(Settlement::Settled);
+            }
+        }
+        self.settle_in_berth(shard, handle, ending, now)
+    }
+
+    #[cold]
+    fn settle_in_berth(
+        &self,
+        shard: ShardIndex,
+        handle: Handle,
+        ending: Ending<'_>,
+        now: Now<'_>,
+    ) -> Result<Settlement, StoreError> {
+        self.shards.with_one(shard, now, |shard, now| {
+            shard.settle_quick(handle, ending, now)
+        })
     }
 
     #[inline]
@@ -120,13 +214,10 @@ impl MemoryUsage {
         token: Token,
         ending: Ending<'_>,
     ) -> Result<Settlement, StoreError> {
-        // Who settles some milliseconds too late is in time, unless somebody else noticed.
         let now = Now::read_coarsely(&*self.clock);
-        let (settlement, expired) = self.shards.with_one(token.shard, &now, |shard| {
-            shard.settle_single(token.handle, ending, &now)
-        });
-        observe::expired(expired);
-        settlement
+        self.shards.with_one(token.shard, now, |shard, now| {
+            shard.settle_single(token.handle, ending, now)
+        })
     }
 }
 
@@ -140,12 +231,14 @@ impl Shard {
             self.counts.refused += 1;
             return Taken::Refused(state);
         }
-        let Some(vacancy) = self.singles.open.vacancy(&self.rooms.reservations) else {
+        let room = &self.rooms.reservations;
+        let Some(spot) = self.singles.vacancy(room, &mut self.counts) else {
             return Taken::NoRoom;
         };
-        counter.reserve(claim.units(), now);
+        count(counter, &spot, claim, now);
         let state = counter.state(claim.key().window(), now);
-        Taken::Admitted(self.hold(vacancy, index, claim.units(), ttl, now), state)
+        let (handle, kind) = self.hold(spot, index, claim.units(), ttl, now);
+        Taken::Admitted(handle, kind, state)
     }
 
     /// The same for a counter that is not there yet.
@@ -159,48 +252,81 @@ impl Shard {
             self.sweep_some(now);
             return Taken::NoRoom;
         }
-        let Some(vacancy) = self.singles.open.vacancy(&self.rooms.reservations) else {
+        let room = &self.rooms.reservations;
+        let Some(spot) = self.singles.vacancy(room, &mut self.counts) else {
             self.rooms.counters.give_back(1);
             return Taken::NoRoom;
         };
         let index = self.counters.create(place.hash, claim.key(), now);
         let mut state = CounterState::default();
         if let Some(counter) = self.counters.get_mut(index) {
-            counter.reserve(claim.units(), now);
+            count(counter, &spot, claim, now);
             state = counter.state(claim.key().window(), now);
         }
-        let handle = self.hold(vacancy, index, claim.units(), ttl, now);
+        let (handle, kind) = self.hold(spot, index, claim.units(), ttl, now);
         // After it is held, so that it is not taken for idle.
         self.sweep_some(now);
-        Taken::Admitted(handle, state)
+        Taken::Admitted(handle, kind, state)
     }
 
-    /// Notes units that were reserved.
+    /// Notes units that were counted.
     #[inline]
     fn hold(
         &mut self,
-        vacancy: Vacancy,
+        spot: Spot,
         counter: CounterId,
         units: u64,
         ttl: Duration,
         now: &Now<'_>,
-    ) -> Handle {
-        let deadline = now.elapsed().saturating_add(nanos(ttl));
+    ) -> (Handle, TokenKind) {
+        let deadline = now.latest().saturating_add(nanos(ttl));
         self.due_at(deadline);
         let single = Single {
             deadline,
             units,
             counter,
         };
-        let singles = &mut self.singles;
-        let handle = singles.open.insert(vacancy, single);
-        let elapsed = now.elapsed();
-        singles
-            .deadlines
-            .add(deadline, elapsed, handle, &singles.open);
         self.counts.admitted += 1;
         self.counts.open += 1;
-        handle
+        self.singles.hold(spot, single, now)
+    }
+
+    fn settle_quick(
+        &mut self,
+        handle: Handle,
+        ending: Ending<'_>,
+        now: &Now<'_>,
+    ) -> Result<Settlement, StoreError> {
+        let quick = &mut self.singles.quick;
+        let used = match ending {
+            Ending::Commit([used]) => Some(*used),
+            Ending::Commit(_) if quick.get(handle).is_some() => return Err(wrong_claims()),
+            Ending::Commit(_) | Ending::Release => None,
+        };
+        let single = match quick.end(handle) {
+            Ok(single) => single,
+            Err(Gone::Settled) => return Ok(Settlement::AlreadySettled),
+            Err(Gone::Expired) => return Ok(Settlement::Expired),
+            Err(Gone::Unknown) => return Ok(Settlement::Unknown),
+        };
+        // A counter stays for as long as something is held of it.
+        let counter = self.counters.get_mut(single.counter);
+        match (used, counter) {
+            (Some(used), Some(counter)) => counter.correct(single.units, used, now),
+            (None, Some(counter)) => counter.take_back(single.units),
+            (_, None) => {}
+        }
+        self.count_end(used);
+        Ok(Settlement::Settled)
+    }
+
+    #[inline]
+    fn count_end(&mut self, used: Option<u64>) {
+        match used {
+            Some(_) => self.counts.committed += 1,
+            None => self.counts.released += 1,
+        }
+        self.counts.open -= 1;
     }
 
     #[inline]
@@ -210,7 +336,7 @@ impl Shard {
         ending: Ending<'_>,
         now: &Now<'_>,
     ) -> Result<Settlement, StoreError> {
-        let single = match self.singles.open.find(handle) {
+        let single = match self.singles.more.find(handle) {
             Found::Here(single) => *single,
             Found::Gone(Ended::Settled) => return Ok(Settlement::AlreadySettled),
             Found::Gone(Ended::Expired) => return Ok(Settlement::Expired),
@@ -228,12 +354,8 @@ impl Shard {
             // A counter stays for as long as something is held of it.
             (_, None) => {}
         }
-        match used {
-            Some(_) => self.counts.committed += 1,
-            None => self.counts.released += 1,
-        }
-        self.singles.open.end(handle, Ended::Settled);
-        self.counts.open -= 1;
+        self.singles.more.end(handle, Ended::Settled);
+        self.count_end(used);
         Ok(Settlement::Settled)
     }
 
@@ -241,8 +363,14 @@ impl Shard {
     pub(super) fn expire_singles(&mut self, now: &Now<'_>) -> u64 {
         let mut expired = 0;
         let singles = &mut self.singles;
-        while let Some(handle) = singles.deadlines.pop_due(now.elapsed(), &singles.open) {
-            let Some(single) = singles.open.remove(handle, |_| Ended::Expired) else {
+        while let Some(single) = singles.quick.pop_due(now.elapsed()) {
+            if let Some(counter) = self.counters.get_mut(single.counter) {
+                counter.take_back(single.units);
+            }
+            expired += 1;
+        }
+        while let Some(handle) = singles.deadlines.pop_due(now.elapsed(), &singles.more) {
+            let Some(single) = singles.more.remove(handle, |_| Ended::Expired) else {
                 continue;
             };
             if let Some(counter) = self.counters.get_mut(single.counter) {
@@ -251,5 +379,13 @@ impl Shard {
             expired += 1;
         }
         expired
+    }
+}
+
+#[inline]
+fn count(counter: &mut Counter, spot: &Spot, claim: &Claim, now: &Now<'_>) {
+    match spot {
+        Spot::Berth(_) => counter.take(claim.units(), now),
+        Spot::Slab(_) => counter.reserve(claim.units(), now),
     }
 }

@@ -27,6 +27,21 @@ impl Id {
         hash: u32::MAX,
         serial: 0,
     };
+
+    /// The id as one number.
+    #[inline]
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.hash) << u32::BITS | u64::from(self.serial)
+    }
+
+    /// The id that is this number.
+    #[inline]
+    pub(super) fn from_bits(bits: u64) -> Self {
+        Self {
+            hash: half(bits >> u32::BITS),
+            serial: half(bits),
+        }
+    }
 }
 
 /// What lies in a place. It fills whole cache lines where it is as large.
@@ -120,13 +135,13 @@ impl<T> Table<T> {
     pub(crate) fn remove_at(
         &mut self,
         place: usize,
-        is_of_kind: impl FnOnce(CounterWindow, &mut T) -> bool,
+        is_of_kind: impl FnOnce(Id, CounterWindow, &mut T) -> bool,
     ) -> bool {
         // Most are looked at and stay.
         let found = self.places.get_mut(place).and_then(Option::as_mut);
         let goes = found.is_some_and(|row| {
             let window = self.families.window(row.name.family());
-            window.is_some_and(|window| is_of_kind(window, &mut row.value))
+            window.is_some_and(|window| is_of_kind(row.id, window, &mut row.value))
         });
         if goes {
             self.take_out(place);
