@@ -56,8 +56,9 @@ impl Word for AtomicU64 {
 #[derive(Debug)]
 pub(super) struct Berths<W = AtomicU64>(Box<[Berth<W>]>);
 
-/// A reservation, or one that was. Half a cache line, so that it is never in two.
-#[repr(align(32))]
+/// A reservation, or one that was. In a cache line of its own, because those who have the next berths are
+/// other threads.
+#[repr(align(64))]
 #[derive(Debug, Default)]
 struct Berth<W> {
     state: W,

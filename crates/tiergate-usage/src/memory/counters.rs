@@ -5,6 +5,7 @@ use crate::{CounterKey, CounterWindow};
 
 use super::counter::Counter;
 use super::room::Room;
+use super::shard::Held;
 use super::table::{Id, Row, Table};
 
 /// How many places are looked at, whenever a counter is made, for one that can go. As many counters are
@@ -53,6 +54,15 @@ impl Counters {
     pub(super) fn create(&mut self, hash: u64, key: &CounterKey, now: &Now<'_>) -> CounterId {
         self.table
             .insert(hash, key, Counter::new(key.window(), now))
+    }
+
+    /// Gives held units back to the counters they came from.
+    pub(super) fn give_back(&mut self, held: &[Held]) {
+        for held in held {
+            if let Some(counter) = self.get_mut(held.counter) {
+                counter.release(held.units);
+            }
+        }
     }
 
     /// The window of a counter.

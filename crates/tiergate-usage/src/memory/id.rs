@@ -9,8 +9,8 @@ use super::slab::Handle;
 const SHARD_BITS: u32 = 6;
 const HOLDER_BITS: u32 = Holders::MOST.ilog2();
 const REPLAYED: u128 = 1 << (SHARD_BITS + HOLDER_BITS);
-const SINGLE: u128 = REPLAYED << 1;
-const QUICK: u128 = SINGLE << 1;
+const PLAIN: u128 = REPLAYED << 1;
+const QUICK: u128 = PLAIN << 1;
 
 /// The meaning of a [`ReservationId`], from the low bits up: shard, holder, whether it was settled
 /// when it was given out, which kind of one claim without a key it is, and in the high words place and
@@ -26,9 +26,9 @@ pub(super) struct Token {
 pub(super) enum TokenKind {
     /// One of those who hold an open reservation.
     Holder(Holder),
-    /// The only one who holds an open reservation of a single claim.
-    Single,
-    /// The same, where a commit takes no lock.
+    /// The only one who holds an open reservation of counters of one shard.
+    Plain,
+    /// The same of one counter, where a commit takes no lock.
     Quick,
     /// A retry of what was committed before: there is nothing left to settle.
     Replayed,
@@ -39,7 +39,7 @@ impl Token {
     pub(super) fn encode(self) -> ReservationId {
         let rest = match self.kind {
             TokenKind::Holder(holder) => u128::from(holder.0) << SHARD_BITS,
-            TokenKind::Single => SINGLE,
+            TokenKind::Plain => PLAIN,
             TokenKind::Quick => QUICK,
             TokenKind::Replayed => REPLAYED,
         };
@@ -73,9 +73,9 @@ impl Token {
                 slot: u32::try_from((number >> 32) & u128::from(u32::MAX)).ok()?,
                 generation: u64::try_from(number >> 64).ok()?,
             },
-            kind: match number & (REPLAYED | SINGLE | QUICK) {
+            kind: match number & (REPLAYED | PLAIN | QUICK) {
                 0 => TokenKind::Holder(Holder(u8::try_from(holder).ok()?)),
-                SINGLE => TokenKind::Single,
+                PLAIN => TokenKind::Plain,
                 QUICK => TokenKind::Quick,
                 _ => TokenKind::Replayed,
             },
@@ -97,7 +97,7 @@ mod tests {
         ) {
             let kind = match kind {
                 0 => TokenKind::Holder(Holder(holder)),
-                1 => TokenKind::Single,
+                1 => TokenKind::Plain,
                 2 => TokenKind::Quick,
                 _ => TokenKind::Replayed,
             };

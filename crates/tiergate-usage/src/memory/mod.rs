@@ -10,11 +10,13 @@ mod id;
 mod idempotency;
 mod lease;
 mod name;
+mod plain;
 mod quick;
 mod reserve;
 mod ring;
 pub(crate) mod room;
 mod settle;
+mod several;
 mod shard;
 mod shards;
 mod share;
@@ -73,8 +75,9 @@ use shards::{Locked, ShardSet, Shards};
 ///   then never admits more than the limit, and a unit leaves at most `length / 512` late.
 ///   Committing more than was reserved counts the difference at the time of the commit. Committing
 ///   less, releasing and expiring give nothing back.
-/// * A reservation is never released before its time. Who settles one a few milliseconds late may find
-///   it open all the same, as the clock is read coarsely for that.
+/// * A reservation is never released before its time. Of a quota or a gauge it may be up to a tenth of a
+///   second later, and who settles one a few milliseconds late may find it open all the same, as the clock
+///   is read coarsely for that: see [`Clock::coarse_lag`].
 /// * What is committed beyond `u64::MAX` units is counted, and reported as `u64::MAX`.
 ///
 /// # What is bounded
@@ -156,7 +159,7 @@ impl MemoryUsage {
         for shard in Shards::all() {
             self.locked(ShardSet::of(shard), |locked, _| {
                 let shard = locked.shard(shard);
-                shard.singles.note_commits(&mut shard.counts);
+                shard.plain.quick.note_commits(&mut shard.counts);
                 let keys = shard.keys.remembered();
                 statistics.add(shard.counters.len(), keys, &shard.counts);
             });
@@ -198,6 +201,11 @@ impl MemoryUsage {
         let set = places
             .iter()
             .fold(ShardSet::of(home), |set, place| set.with(place.shard));
+        if request.idempotency_key().is_none()
+            && let Some(outcome) = self.reserve_several(claims, &places, request.ttl())
+        {
+            return outcome;
+        }
         let subject = claim.key().subject();
         let operation = Operation {
             request,
@@ -238,7 +246,7 @@ impl MemoryUsage {
         let holder = match token.kind {
             TokenKind::Holder(holder) => holder,
             TokenKind::Quick => return self.settle_quick(token.shard, token.handle, ending),
-            TokenKind::Single => return self.settle_single(token, ending),
+            TokenKind::Plain => return self.settle_plain(token, ending),
             TokenKind::Replayed => return Ok(Settlement::AlreadySettled),
         };
         let age = || self.keys_committed.fetch_add(1, Ordering::Relaxed);
@@ -301,7 +309,10 @@ impl Default for MemoryUsage {
 impl UsageStore for MemoryUsage {
     fn reserve(&self, request: Reserve<'_>) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
         if let ([claim], None) = (request.claims(), request.idempotency_key()) {
-            return self.reserve_single(claim, request);
+            return match request.validate() {
+                Ok(()) => self.reserve_single(claim, request.ttl()),
+                Err(error) => StoreFuture::ready(Err(error)),
+            };
         }
         StoreFuture::ready(self.reserve_now(request))
     }

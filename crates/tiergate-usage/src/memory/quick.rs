@@ -55,7 +55,7 @@ impl<W: Word> Quick<W> {
         }
     }
 
-    /// A free berth, or none when there is none for now.
+    /// A free berth, or none for now.
     #[inline]
     pub(super) fn vacancy(&mut self, room: &Room, counts: &mut Counts) -> Option<u8> {
         self.look_at_some(LOOKED_AT, counts);

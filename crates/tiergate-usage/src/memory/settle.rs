@@ -92,7 +92,7 @@ fn release(token: Token, locked: &mut Locked<'_>) {
     let Some((home, part)) = take_home(shard, token.handle) else {
         return;
     };
-    shard.give_back(&part);
+    shard.counters.give_back(&part);
     if let Some(keyed) = home.key {
         shard.keys.free(&keyed.key);
     }
@@ -100,7 +100,7 @@ fn release(token: Token, locked: &mut Locked<'_>) {
     shard.counts.open -= 1;
     shard.counts.released += 1;
     for (index, held) in take_away(&home.away, locked) {
-        locked.shard(index).give_back(&held);
+        locked.shard(index).counters.give_back(&held);
     }
 }
 
@@ -163,7 +163,7 @@ fn commit_in_place(shard: &mut Shard, handle: Handle, units: &[u64], now: &Now<'
 }
 
 /// Counts what was used of one shard's counters.
-fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_>) {
+pub(super) fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_>) {
     for held in held {
         let actual = units.get(held.claim()).copied().unwrap_or(held.units);
         if let Some(counter) = counters.get_mut(held.counter) {

@@ -87,8 +87,9 @@ pub(super) struct Place {
     pub(super) hash: u64,
 }
 
-/// A shard and its lock, on cache lines of their own.
-#[repr(align(128))]
+/// A shard and its lock, on cache lines of their own. What is read without the lock stands after what seldom
+/// changes.
+#[repr(C, align(128))]
 #[derive(Debug)]
 struct Cell {
     shard: Mutex<Shard>,
@@ -166,16 +167,15 @@ impl Shards {
         mut now: Now<'_>,
         act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
     ) -> R {
-        let mut shard = self.lock_one(shard).guard;
-        let mut expired = 0;
-        if shard.is_due(&now) {
+        let mut locked = self.lock_one(shard).guard;
+        if locked.is_due(&now) {
             now.sharpen();
-            expired = shard.expire(&now);
+            let expired = locked.expire(&now);
+            drop(locked);
+            observe::expired(expired);
+            locked = self.lock_one(shard).guard;
         }
-        let result = act(&mut shard, &now);
-        drop(shard);
-        observe::expired(expired);
-        result
+        act(&mut locked, &now)
     }
 
     /// Locks the shards of `set`, gives back what has expired there, and then acts.

@@ -12,7 +12,7 @@ use super::*;
 use crate::now::Now;
 use crate::{CounterKey, CounterWindow};
 
-const SCHEDULES: usize = 2_000;
+const SCHEDULES: usize = 500;
 const DEPTH: usize = 3;
 
 #[derive(Debug, Default)]
