@@ -57,8 +57,8 @@ impl Counter {
         self.count.reserve(units, now);
     }
 
-    /// Counts units as if they were committed already, which they will be unless the other half of this is
-    /// called.
+    /// Counts units as if they were committed already, as they will be if they are neither taken back nor
+    /// corrected.
     #[inline]
     pub(super) fn take(&mut self, units: u64, now: &Now<'_>) {
         self.touched = Tick::of(now);

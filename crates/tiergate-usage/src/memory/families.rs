@@ -146,3 +146,59 @@ fn hash_of(hasher: &foldhash::fast::RandomState, list: &[Family], index: u32) ->
 fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use tiergate_core::Subject;
+    use tiergate_core::time::Timestamp;
+
+    use super::*;
+
+    fn key(number: i64) -> CounterKey {
+        let window = CounterWindow::Fixed {
+            start: Timestamp::from_seconds(0),
+            end: Timestamp::from_seconds(1 + number / 2),
+        };
+        let feature = if number % 2 == 0 { "f" } else { "g" };
+        CounterKey::new(Subject::user("a"), feature, window)
+    }
+
+    proptest! {
+        #[test]
+        fn a_family_stays_as_long_as_it_has_members_and_is_no_other(
+            steps in prop::collection::vec((0..20_i64, 0..5_u8), 1..400),
+        ) {
+            let mut families = Families::default();
+            let mut members: HashMap<i64, (FamilyId, u32)> = HashMap::new();
+            for (number, step) in steps {
+                match (step, members.get_mut(&number)) {
+                    (0..2, Some((id, count))) => {
+                        prop_assert_eq!(families.join(&key(number)), *id);
+                        *count += 1;
+                    }
+                    (0..2, None) => {
+                        members.insert(number, (families.join(&key(number)), 1));
+                    }
+                    (2..4, Some((id, count))) => {
+                        families.leave(*id);
+                        *count -= 1;
+                        members.retain(|_, (_, count)| *count > 0);
+                    }
+                    (2..4, None) => {}
+                    (_, _) => families.shrink(),
+                }
+                for (number, (id, _)) in &members {
+                    prop_assert_eq!(families.window(*id), Some(key(*number).window()));
+                    for other in 0..20 {
+                        prop_assert_eq!(families.has(*id, &key(other)), other == *number);
+                    }
+                }
+                prop_assert_eq!(families.by_key.len(), members.len());
+                prop_assert_eq!(families.list.len(), members.len() + families.free.len());
+            }
+        }
+    }
+}

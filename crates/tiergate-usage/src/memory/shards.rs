@@ -87,8 +87,8 @@ pub(super) struct Place {
     pub(super) hash: u64,
 }
 
-/// A shard and its lock, on cache lines of their own. What is read without the lock stands after what seldom
-/// changes.
+/// A shard and its lock, on cache lines of their own. What is read without the lock stands behind that part of
+/// the shard which seldom changes.
 #[repr(C, align(128))]
 #[derive(Debug)]
 struct Cell {
