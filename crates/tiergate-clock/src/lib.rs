@@ -47,6 +47,14 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// The time since an origin that stays the same as long as the clock lives. Never decreases.
     fn elapsed(&self) -> Duration;
 
+    /// [`elapsed`](Self::elapsed) in nanoseconds, which are cheaper to reckon with. It stays at its highest
+    /// after 584 years.
+    ///
+    /// A clock that has the number at hand gives it here; it must be that of `elapsed`.
+    fn elapsed_nanos(&self) -> u64 {
+        u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// [`now`](Self::now), for who would rather have it cheap than sharp: it may be some milliseconds
     /// behind, and is never ahead.
     fn coarse_now(&self) -> Timestamp {
@@ -57,6 +65,15 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// milliseconds behind, and is never ahead. By itself it never decreases either.
     fn coarse_elapsed(&self) -> Duration {
         self.elapsed()
+    }
+
+    /// The most that the coarse times are behind the others, for who has to know that something is certainly
+    /// over, or certainly not yet. Zero unless a clock says otherwise, as one with coarse times of its own
+    /// has to.
+    ///
+    /// It holds while the system keeps its own time: not where a machine is stopped and goes on.
+    fn coarse_lag(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// [`coarse_elapsed`](Self::coarse_elapsed) in nanoseconds, for who only compares it: a whole
@@ -77,12 +94,20 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
         (**self).elapsed()
     }
 
+    fn elapsed_nanos(&self) -> u64 {
+        (**self).elapsed_nanos()
+    }
+
     fn coarse_now(&self) -> Timestamp {
         (**self).coarse_now()
     }
 
     fn coarse_elapsed(&self) -> Duration {
         (**self).coarse_elapsed()
+    }
+
+    fn coarse_lag(&self) -> Duration {
+        (**self).coarse_lag()
     }
 
     fn coarse_nanos(&self) -> u64 {

@@ -11,31 +11,44 @@ use tiergate_core::time::Timestamp;
 
 /// A moment of the monotonic clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    at: Instant,
-    /// The same moment, or one just after it, as the coarse clock counts; none without one.
-    since_boot: Option<Nanoseconds>,
+pub(crate) enum Origin {
+    SinceBoot(Nanoseconds),
+    /// The clock of the standard library, where that one does not answer.
+    Standard(Instant),
 }
+
+/// The kernel ticks every 10 milliseconds at least. On a virtual machine the processor that does it may have
+/// to wait for its turn.
+pub(crate) const COARSE_LAG: Duration = Duration::from_millis(100);
 
 impl Origin {
     pub(crate) fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            since_boot: Nanoseconds::of(ClockId::CLOCK_MONOTONIC),
-        }
+        let since_boot = Nanoseconds::of(ClockId::CLOCK_MONOTONIC);
+        since_boot.map_or_else(|| Self::Standard(Instant::now()), Self::SinceBoot)
     }
 
+    #[inline]
     pub(crate) fn elapsed(&self) -> Duration {
-        self.at.elapsed()
+        Duration::from_nanos(self.nanos())
+    }
+
+    #[inline]
+    pub(crate) fn nanos(&self) -> u64 {
+        self.nanos_by(ClockId::CLOCK_MONOTONIC)
     }
 
     /// Zero until the first tick after the origin.
     #[inline]
     pub(crate) fn coarse_nanos(&self) -> u64 {
-        let now = Nanoseconds::of(ClockId::CLOCK_MONOTONIC_COARSE);
-        match (now, self.since_boot) {
-            (Some(now), Some(origin)) => now.since(origin),
-            _ => u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        self.nanos_by(ClockId::CLOCK_MONOTONIC_COARSE)
+    }
+
+    #[inline]
+    fn nanos_by(&self, clock: ClockId) -> u64 {
+        match self {
+            // Who has answered once answers always.
+            Self::SinceBoot(origin) => Nanoseconds::of(clock).map_or(0, |now| now.since(*origin)),
+            Self::Standard(at) => u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX),
         }
     }
 
@@ -54,7 +67,7 @@ impl Origin {
 /// A clock's time since its beginning, as one number, which is cheap to reckon with. It is right for
 /// 292 years.
 #[derive(Clone, Copy, Debug)]
-struct Nanoseconds(i64);
+pub(crate) struct Nanoseconds(i64);
 
 impl Nanoseconds {
     /// None where there is no such clock.

@@ -101,8 +101,10 @@ mod tests {
         let clock = ManualClock::default();
         clock.advance(Duration::from_nanos(1_234_567_890));
         assert_eq!(clock.coarse_nanos(), 1_234_567_890);
+        assert_eq!(clock.elapsed_nanos(), 1_234_567_890);
         clock.advance(Duration::MAX);
         assert_eq!(clock.coarse_nanos(), u64::MAX);
+        assert_eq!(clock.elapsed_nanos(), u64::MAX);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(crate) struct Origin {
     at: Instant,
 }
 
+/// There are no coarse times.
+pub(crate) const COARSE_LAG: Duration = Duration::ZERO;
+
 impl Origin {
     pub(crate) fn now() -> Self {
         Self { at: Instant::now() }
@@ -23,8 +26,12 @@ impl Origin {
         self.at.elapsed()
     }
 
-    pub(crate) fn coarse_nanos(&self) -> u64 {
+    pub(crate) fn nanos(&self) -> u64 {
         u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn coarse_nanos(&self) -> u64 {
+        self.nanos()
     }
 
     pub(crate) fn wall() -> Timestamp {

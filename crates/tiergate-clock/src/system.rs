@@ -4,9 +4,9 @@ use tiergate_core::time::Timestamp;
 
 use crate::Clock;
 #[cfg(target_os = "linux")]
-use crate::linux::Origin;
+use crate::linux::{COARSE_LAG, Origin};
 #[cfg(not(target_os = "linux"))]
-use crate::portable::Origin;
+use crate::portable::{COARSE_LAG, Origin};
 
 /// The clock of the machine.
 ///
@@ -50,12 +50,20 @@ impl Clock for SystemClock {
         self.origin.elapsed()
     }
 
+    fn elapsed_nanos(&self) -> u64 {
+        self.origin.nanos()
+    }
+
     fn coarse_now(&self) -> Timestamp {
         Origin::coarse_wall()
     }
 
     fn coarse_elapsed(&self) -> Duration {
         Duration::from_nanos(self.origin.coarse_nanos())
+    }
+
+    fn coarse_lag(&self) -> Duration {
+        COARSE_LAG
     }
 
     fn coarse_nanos(&self) -> u64 {

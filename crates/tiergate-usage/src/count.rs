@@ -39,11 +39,13 @@ impl Count {
             return None;
         };
         self.refresh(now);
-        let most_before = bound.checked_sub(claim.units()).map(u128::from);
-        if most_before.is_some_and(|most| self.used() <= most) {
+        let most_before = bound.checked_sub(claim.units());
+        if let (Some(most), Some(used)) = (most_before, self.used())
+            && used <= most
+        {
             return None;
         }
-        let wait = most_before.and_then(|most| match self {
+        let wait = most_before.map(u128::from).and_then(|most| match self {
             Self::Sums(_) => until_end(claim.key().window(), now),
             Self::Log(log) => log.until_at_most(most, now.sharp()),
         });
@@ -89,6 +91,30 @@ impl Count {
         }
     }
 
+    /// Counts units as if they were committed already.
+    #[inline]
+    pub(crate) fn take(&mut self, units: u64, now: &Now<'_>) {
+        match self {
+            Self::Sums(sums) => sums.raise(units),
+            Self::Log(log) => log.add(now.sharp(), units),
+        }
+    }
+
+    /// Takes back what was counted so.
+    pub(crate) fn take_back(&mut self, units: u64) {
+        // More is committed than that: they are in it.
+        self.lower(units);
+    }
+
+    /// Counts what was used of it after all.
+    pub(crate) fn correct(&mut self, taken: u64, actual: u64, now: &Now<'_>) {
+        self.take_back(taken);
+        match self {
+            Self::Sums(sums) => sums.raise(actual),
+            Self::Log(_) => self.commit(taken, actual, now),
+        }
+    }
+
     /// Adds to what is committed.
     pub(crate) fn raise(&mut self, units: u64) {
         if let Self::Sums(sums) = self {
@@ -104,10 +130,28 @@ impl Count {
         }
     }
 
+    /// The same down to `least` units.
+    pub(crate) fn lower_to(&mut self, units: u64, least: u128) -> u64 {
+        let Self::Sums(sums) = self else {
+            return 0;
+        };
+        let most = sums.committed().saturating_sub(least);
+        sums.lower(u64::try_from(most).map_or(units, |most| units.min(most)))
+    }
+
     /// What the counter is made of. A rate is made of what it has in its log.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn tally(&self) -> Tally {
+        self.tally_with(0)
+    }
+
+    /// The same, where `open` units are counted as if they were committed.
+    pub(crate) fn tally_with(&self, open: u128) -> Tally {
         let (committed, open) = match self {
-            Self::Sums(sums) => (sums.committed(), sums.open()),
+            Self::Sums(sums) => (
+                sums.committed().saturating_sub(open),
+                sums.open().saturating_add(open),
+            ),
             Self::Log(log) => (log.used(), 0),
         };
         let shown = |units| u64::try_from(units).unwrap_or(u64::MAX);
@@ -129,7 +173,7 @@ impl Count {
     #[inline]
     pub(crate) fn is_zero(&mut self, now: &Now<'_>) -> bool {
         self.refresh(now);
-        self.used() == 0
+        self.used() == Some(0)
     }
 
     #[inline]
@@ -139,17 +183,18 @@ impl Count {
         }
     }
 
+    /// What is used, if it can be said in 64 bits.
     #[inline]
-    fn used(&self) -> u128 {
+    fn used(&self) -> Option<u64> {
         match self {
-            Self::Sums(sums) => sums.used(),
-            Self::Log(log) => log.used(),
+            Self::Sums(sums) => sums.used_narrowly(),
+            Self::Log(log) => u64::try_from(log.used()).ok(),
         }
     }
 
     #[inline]
     fn state_with(&self, wait: Option<Duration>) -> CounterState {
-        CounterState::new(u64::try_from(self.used()).unwrap_or(u64::MAX), wait)
+        CounterState::new(self.used().unwrap_or(u64::MAX), wait)
     }
 }
 

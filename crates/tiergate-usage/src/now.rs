@@ -15,6 +15,8 @@ pub(crate) struct Now<'a> {
     clock: &'a dyn Clock,
     elapsed: u64,
     sharpness: Sharpness,
+    /// How much later it may be than `elapsed` says, where somebody goes by that.
+    lag: u64,
     wall: OnceCell<Timestamp>,
 }
 
@@ -30,8 +32,9 @@ impl<'a> Now<'a> {
     pub(crate) fn read(clock: &'a dyn Clock) -> Self {
         Self {
             clock,
-            elapsed: nanos(clock.elapsed()),
+            elapsed: clock.elapsed_nanos(),
             sharpness: Sharpness::Sharp,
+            lag: 0,
             wall: OnceCell::new(),
         }
     }
@@ -42,10 +45,35 @@ impl<'a> Now<'a> {
     pub(crate) fn read_coarsely(clock: &'a dyn Clock) -> Self {
         Self {
             clock,
-            elapsed: nanos(clock.coarse_elapsed()),
+            elapsed: clock.coarse_nanos(),
             sharpness: Sharpness::Coarse,
+            lag: 0,
             wall: OnceCell::new(),
         }
+    }
+
+    /// A moment that may be up to `lag` nanoseconds ago, for an operation that asks whether it may
+    /// [be later](Self::latest), and [reads again](Self::sharpen) if that would make a difference.
+    #[inline]
+    pub(crate) fn read_nearly(clock: &'a dyn Clock, lag: u64) -> Self {
+        Self {
+            lag,
+            ..Self::read_coarsely(clock)
+        }
+    }
+
+    /// Reads the sharp clock, if that was not done.
+    #[cold]
+    pub(crate) fn sharpen(&mut self) {
+        self.elapsed = self.sharp();
+        self.sharpness = Sharpness::Sharp;
+        self.lag = 0;
+    }
+
+    /// The latest that it may be, in nanoseconds of the monotonic clock.
+    #[inline]
+    pub(crate) fn latest(&self) -> u64 {
+        self.elapsed.saturating_add(self.lag)
     }
 
     /// The moment `elapsed` on a line of time that several processes share, in nanoseconds. What the
@@ -56,6 +84,7 @@ impl<'a> Now<'a> {
             clock,
             elapsed,
             sharpness: Sharpness::Sharp,
+            lag: 0,
             wall: OnceCell::new(),
         }
     }
@@ -71,7 +100,7 @@ impl<'a> Now<'a> {
     pub(crate) fn sharp(&self) -> u64 {
         match self.sharpness {
             Sharpness::Sharp => self.elapsed,
-            Sharpness::Coarse => nanos(self.clock.elapsed()),
+            Sharpness::Coarse => self.clock.elapsed_nanos(),
         }
     }
 

@@ -1,78 +1,142 @@
 //! How many units of a counter are committed, and how many are open.
 
-/// Two sums of units that are wider than units, so that no history of 64-bit units overflows them: that
-/// takes more than four billion operations, each of all units that there can be. In as little room as
-/// can be, because a counter is found the sooner the fewer cache lines it is in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sums {
-    committed: u64,
-    open: u64,
-    committed_high: u32,
-    open_high: u32,
+/// Two sums of units that are wider than units, so that no history of 64-bit units overflows them.
+///
+/// In as little room as can be, because a counter is found the sooner the fewer cache lines it is in.
+#[derive(Debug)]
+pub(crate) enum Sums {
+    /// As nearly all are.
+    Narrow {
+        open_high: u16,
+        open_low: u32,
+        committed: u64,
+    },
+    /// One of them was too much for the other case. It stays here, so that memory is asked for once.
+    Wide(Box<WideSums>),
+}
+
+#[derive(Debug)]
+pub(crate) struct WideSums {
+    committed: u128,
+    open: u128,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self::Narrow {
+            open_high: 0,
+            open_low: 0,
+            committed: 0,
+        }
+    }
 }
 
 impl Sums {
     #[cfg(feature = "sqlite")]
     pub(crate) fn new(committed: u128, open: u128) -> Self {
         let mut sums = Self::default();
-        sums.set_committed(committed);
-        sums.set_open(open);
+        sums.set(committed, open);
         sums
     }
 
     #[inline]
     pub(crate) fn committed(&self) -> u128 {
-        u128::from(self.committed_high) << 64 | u128::from(self.committed)
+        match self {
+            Self::Narrow { committed, .. } => u128::from(*committed),
+            Self::Wide(wide) => wide.committed,
+        }
     }
 
     #[inline]
     pub(crate) fn open(&self) -> u128 {
-        u128::from(self.open_high) << 64 | u128::from(self.open)
+        match self {
+            Self::Narrow {
+                open_high,
+                open_low,
+                ..
+            } => u128::from(joined(*open_high, *open_low)),
+            Self::Wide(wide) => wide.open,
+        }
     }
 
-    #[inline]
     pub(crate) fn used(&self) -> u128 {
-        self.committed() + self.open()
+        self.committed().saturating_add(self.open())
+    }
+
+    /// What is used, if it can be said in 64 bits.
+    #[inline]
+    pub(crate) fn used_narrowly(&self) -> Option<u64> {
+        match self {
+            Self::Narrow {
+                open_high,
+                open_low,
+                committed,
+            } => committed.checked_add(joined(*open_high, *open_low)),
+            Self::Wide(_) => u64::try_from(self.used()).ok(),
+        }
     }
 
     #[inline]
     pub(crate) fn reserve(&mut self, units: u64) {
-        self.set_open(self.open() + u128::from(units));
+        let open = self.open().saturating_add(u128::from(units));
+        self.set(self.committed(), open);
     }
 
     #[inline]
     pub(crate) fn release(&mut self, units: u64) {
-        self.set_open(self.open().saturating_sub(u128::from(units)));
+        let open = self.open().saturating_sub(u128::from(units));
+        self.set(self.committed(), open);
     }
 
     #[inline]
     pub(crate) fn raise(&mut self, units: u64) {
-        self.set_committed(self.committed() + u128::from(units));
+        if let Self::Narrow { committed, .. } = self
+            && let Some(sum) = committed.checked_add(units)
+        {
+            *committed = sum;
+            return;
+        }
+        let committed = self.committed().saturating_add(u128::from(units));
+        self.set(committed, self.open());
     }
 
     /// Takes up to `units` off what is committed, and tells how many.
     pub(crate) fn lower(&mut self, units: u64) -> u64 {
         let taken = self.committed().min(u128::from(units));
-        self.set_committed(self.committed() - taken);
+        self.set(self.committed() - taken, self.open());
         u64::try_from(taken).unwrap_or(units)
     }
 
     #[inline]
-    fn set_committed(&mut self, units: u128) {
-        (self.committed_high, self.committed) = split(units);
+    fn set(&mut self, committed: u128, open: u128) {
+        match self {
+            Self::Narrow { .. } => {
+                *self =
+                    Self::narrow(committed, open).unwrap_or_else(|| Self::wide(committed, open));
+            }
+            Self::Wide(wide) => **wide = WideSums { committed, open },
+        }
     }
 
+    /// None if one of them is too much.
     #[inline]
-    fn set_open(&mut self, units: u128) {
-        (self.open_high, self.open) = split(units);
+    fn narrow(committed: u128, open: u128) -> Option<Self> {
+        Some(Self::Narrow {
+            open_high: u16::try_from(open >> u32::BITS).ok()?,
+            open_low: u32::try_from(open & u128::from(u32::MAX)).ok()?,
+            committed: u64::try_from(committed).ok()?,
+        })
+    }
+
+    #[cold]
+    fn wide(committed: u128, open: u128) -> Self {
+        Self::Wide(Box::new(WideSums { committed, open }))
     }
 }
 
-/// The highest number stands for all beyond it.
 #[inline]
-fn split(units: u128) -> (u32, u64) {
-    let low = u64::try_from(units & u128::from(u64::MAX)).unwrap_or(u64::MAX);
-    u32::try_from(units >> 64).map_or((u32::MAX, u64::MAX), |high| (high, low))
+fn joined(high: u16, low: u32) -> u64 {
+    u64::from(high) << u32::BITS | u64::from(low)
 }
 
 #[cfg(test)]
@@ -128,6 +192,7 @@ mod tests {
                 }
                 prop_assert_eq!((sums.committed(), sums.open()), (committed, open));
                 prop_assert_eq!(sums.used(), committed + open);
+                prop_assert_eq!(sums.used_narrowly(), u64::try_from(committed + open).ok());
             }
         }
     }

@@ -1,8 +1,7 @@
 //! The accounts of one shard.
 
 use crate::CounterKey;
-use crate::memory::name::Name;
-use crate::memory::table::{Id, Named, Table};
+use crate::memory::table::{Id, Table};
 
 use super::entry::Entry;
 
@@ -12,28 +11,7 @@ pub(super) type AccountId = Id;
 /// Accounts by counter.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    table: Table<Listed>,
-}
-
-/// An account, with its name beside it: to look at that behind the pointer would take a wait for memory
-/// more.
-#[derive(Debug)]
-struct Listed {
-    id: Id,
-    name: Name,
-    account: Entry,
-}
-
-impl Named for Listed {
-    #[inline]
-    fn id(&self) -> Id {
-        self.id
-    }
-
-    #[inline]
-    fn name(&self) -> &Name {
-        &self.name
-    }
+    table: Table<Entry>,
 }
 
 impl Accounts {
@@ -49,27 +27,23 @@ impl Accounts {
         hash: u64,
         key: &CounterKey,
     ) -> Option<(AccountId, &mut Entry)> {
-        let (id, listed) = self.table.find_mut(hash, key)?;
-        Some((id, &mut listed.account))
+        self.table.find_mut(hash, key)
     }
 
     #[inline]
     pub(super) fn get(&self, id: AccountId) -> Option<&Entry> {
-        Some(&self.table.get(id)?.account)
+        self.table.get(id)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: AccountId) -> Option<&mut Entry> {
-        Some(&mut self.table.get_mut(id)?.account)
+        self.table.get_mut(id)
     }
 
     /// Puts in an account that is not there, for which the caller has taken room.
     pub(super) fn insert(&mut self, hash: u64, account: Entry) -> AccountId {
-        self.table.insert(hash, |id| Listed {
-            id,
-            name: Name::of(account.key()),
-            account,
-        })
+        let key = account.key().clone();
+        self.table.insert(hash, &key, account)
     }
 
     /// Takes out an account that nothing refers to any more.
@@ -78,10 +52,10 @@ impl Accounts {
     }
 
     pub(super) fn ids(&self) -> Vec<AccountId> {
-        self.table.iter().map(Listed::id).collect()
+        self.table.iter().map(|(id, _)| id).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.table.iter().map(|listed| &listed.account)
+        self.table.iter().map(|(_, account)| account)
     }
 }

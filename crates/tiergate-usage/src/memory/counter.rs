@@ -2,28 +2,18 @@
 
 use std::time::Duration;
 
-use crate::count::{Count, KEPT_AFTER_END, remembered_until};
+use crate::count::{Count, KEPT_AFTER_END};
 use crate::now::Now;
-use crate::{Claim, CounterKey, CounterState, CounterWindow, Tally};
+use crate::{Claim, CounterState, CounterWindow, Tally};
 
-use super::name::Name;
-use super::table::{Id, Named};
-
-/// In two cache lines that processors fetch as a pair, as what finding and counting costs is above all
-/// that memory has to be fetched. What is written stands in the first, so that the second can be in the
-/// caches of several.
-#[repr(C, align(128))]
+/// What is counted, apart from the key, which is beside it.
 #[derive(Debug)]
 pub(super) struct Counter {
-    id: Id,
-    /// How many open reservations refer to it.
+    count: Count,
+    /// How many open reservations refer to it, apart from those that are counted as if committed.
     pins: u32,
     touched: Tick,
-    count: Count,
-    name: Name,
 }
-
-const _: () = assert!(size_of::<Option<Counter>>() <= 128);
 
 /// A moment of the monotonic clock, to about a second, in half the room.
 #[derive(Clone, Copy, Debug)]
@@ -45,26 +35,12 @@ impl Tick {
     }
 }
 
-impl Named for Counter {
-    #[inline]
-    fn id(&self) -> Id {
-        self.id
-    }
-
-    #[inline]
-    fn name(&self) -> &Name {
-        &self.name
-    }
-}
-
 impl Counter {
-    pub(super) fn new(key: &CounterKey, id: Id, now: &Now<'_>) -> Self {
+    pub(super) fn new(window: CounterWindow, now: &Now<'_>) -> Self {
         Self {
-            id,
+            count: Count::new(window),
             pins: 0,
             touched: Tick::of(now),
-            name: Name::of(key),
-            count: Count::new(key.window()),
         }
     }
 
@@ -79,6 +55,25 @@ impl Counter {
         self.pins = self.pins.saturating_add(1);
         self.touched = Tick::of(now);
         self.count.reserve(units, now);
+    }
+
+    /// Counts units as if they were committed already, as they will be if they are neither taken back nor
+    /// corrected.
+    #[inline]
+    pub(super) fn take(&mut self, units: u64, now: &Now<'_>) {
+        self.touched = Tick::of(now);
+        self.count.take(units, now);
+    }
+
+    /// Takes back what was counted so.
+    pub(super) fn take_back(&mut self, units: u64) {
+        self.count.take_back(units);
+    }
+
+    /// Counts what was used of it after all.
+    pub(super) fn correct(&mut self, taken: u64, actual: u64, now: &Now<'_>) {
+        self.touched = Tick::of(now);
+        self.count.correct(taken, actual, now);
     }
 
     /// Counts a block of a rate, which nobody settles.
@@ -106,38 +101,34 @@ impl Counter {
         self.count.raise(units);
     }
 
-    /// What the counter is made of.
-    pub(super) fn tally(&self) -> Tally {
-        self.count.tally()
+    /// What the counter is made of, of which `open` units are counted as if committed.
+    pub(super) fn tally(&self, open: u128) -> Tally {
+        self.count.tally_with(open)
     }
 
-    /// Takes up to `units` off what is committed, and tells how many.
-    pub(super) fn lower(&mut self, units: u64, now: &Now<'_>) -> u64 {
+    /// Takes up to `units` off what is committed, and tells how many. Of what is counted as if it was,
+    /// `open` units are not.
+    pub(super) fn lower(&mut self, units: u64, open: u128, now: &Now<'_>) -> u64 {
         self.touched = Tick::of(now);
-        self.count.lower(units)
+        self.count.lower_to(units, open)
     }
 
-    /// Where the counter stands.
+    /// Where the counter of such a window stands.
     #[inline]
-    pub(super) fn state(&mut self, now: &Now<'_>) -> CounterState {
-        self.count.state(self.name.window(), now)
+    pub(super) fn state(&mut self, window: CounterWindow, now: &Now<'_>) -> CounterState {
+        self.count.state(window, now)
     }
 
-    /// Until when an operation on this counter is remembered, by the monotonic clock.
-    pub(super) fn remembered_until(&self, now: &Now<'_>) -> u64 {
-        remembered_until(self.name.window(), now)
-    }
-
-    /// Whether forgetting the counter would change no answer.
+    /// Whether forgetting the counter of such a window would change no answer.
     #[inline]
-    pub(super) fn is_idle(&mut self, now: &Now<'_>) -> bool {
+    pub(super) fn is_idle(&mut self, window: CounterWindow, now: &Now<'_>) -> bool {
         if self.pins > 0 {
             return false;
         }
         if self.count.is_zero(now) {
             return true;
         }
-        let CounterWindow::Fixed { end, .. } = self.name.window() else {
+        let CounterWindow::Fixed { end, .. } = window else {
             return false;
         };
         self.touched.age(now) > KEPT_AFTER_END && now.wall().duration_since(end) > KEPT_AFTER_END

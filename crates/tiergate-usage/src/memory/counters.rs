@@ -1,16 +1,21 @@
 //! The counters of one shard.
 
-use crate::CounterKey;
 use crate::now::Now;
+use crate::{CounterKey, CounterWindow};
 
 use super::counter::Counter;
 use super::room::Room;
-use super::table::{Id, Table};
+use super::shard::Held;
+use super::table::{Id, Row, Table};
 
 /// How many places are looked at, whenever a counter is made, for one that can go. As many counters are
 /// in them as go faster than new ones come: places are filled to three eighths at least when they have
 /// just been doubled.
 const SWEPT_PER_NEW: usize = 8;
+
+/// A counter with its key is in one cache line, as what finding and counting costs is above all that memory
+/// has to be fetched.
+const _: () = assert!(size_of::<Option<Row<Counter>>>() == 64);
 
 /// Which counter it is, for as long as a reservation refers to it.
 pub(super) type CounterId = Id;
@@ -47,7 +52,22 @@ impl Counters {
 
     /// Makes a counter for which the caller has taken room.
     pub(super) fn create(&mut self, hash: u64, key: &CounterKey, now: &Now<'_>) -> CounterId {
-        self.table.insert(hash, |id| Counter::new(key, id, now))
+        self.table
+            .insert(hash, key, Counter::new(key.window(), now))
+    }
+
+    /// Gives held units back to the counters they came from.
+    pub(super) fn give_back(&mut self, held: &[Held]) {
+        for held in held {
+            if let Some(counter) = self.get_mut(held.counter) {
+                counter.release(held.units);
+            }
+        }
+    }
+
+    /// The window of a counter.
+    pub(super) fn window(&self, id: CounterId) -> Option<CounterWindow> {
+        self.table.window(id)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,13 +76,18 @@ impl Counters {
 
     /// Looks at the next few places in turn, and forgets the counters there that are idle. Tells how
     /// many.
-    pub(super) fn sweep_some(&mut self, now: &Now<'_>, room: &Room) -> u64 {
+    pub(super) fn sweep_some(
+        &mut self,
+        now: &Now<'_>,
+        room: &Room,
+        is_held: impl Fn(CounterId) -> bool,
+    ) -> u64 {
         let mut swept = 0;
         for _ in 0..SWEPT_PER_NEW {
             if self.cursor >= self.table.places() {
                 self.cursor = 0;
             }
-            if self.forget_if_idle(self.cursor, now, room) {
+            if self.forget_if_idle(self.cursor, now, room, &is_held) {
                 // Another may have come to its place.
                 swept += 1;
             } else {
@@ -73,11 +98,16 @@ impl Counters {
     }
 
     /// Looks at every counter, forgets the idle ones and gives their memory back. Tells how many.
-    pub(super) fn sweep(&mut self, now: &Now<'_>, room: &Room) -> u64 {
+    pub(super) fn sweep(
+        &mut self,
+        now: &Now<'_>,
+        room: &Room,
+        is_held: impl Fn(CounterId) -> bool,
+    ) -> u64 {
         let mut swept = 0;
         let mut place = 0;
         while place < self.table.places() {
-            if self.forget_if_idle(place, now, room) {
+            if self.forget_if_idle(place, now, room, &is_held) {
                 swept += 1;
             } else {
                 place += 1;
@@ -88,8 +118,16 @@ impl Counters {
     }
 
     #[inline]
-    fn forget_if_idle(&mut self, place: usize, now: &Now<'_>, room: &Room) -> bool {
-        let forgotten = self.table.remove_at(place, |counter| counter.is_idle(now));
+    fn forget_if_idle(
+        &mut self,
+        place: usize,
+        now: &Now<'_>,
+        room: &Room,
+        is_held: &impl Fn(CounterId) -> bool,
+    ) -> bool {
+        let is_idle =
+            |id, window, counter: &mut Counter| counter.is_idle(window, now) && !is_held(id);
+        let forgotten = self.table.remove_at(place, is_idle);
         if forgotten {
             room.give_back(1);
         }
@@ -107,7 +145,6 @@ mod tests {
     use tiergate_core::time::Timestamp;
 
     use super::*;
-    use crate::CounterWindow;
 
     #[derive(Clone, Debug)]
     enum Step {
@@ -165,10 +202,10 @@ mod tests {
                         open.retain(|_, (_, units)| *units > 0);
                     }
                     Step::SweepSome => {
-                        counters.sweep_some(&now, &room);
+                        counters.sweep_some(&now, &room, |_| false);
                     }
                     Step::Sweep => {
-                        counters.sweep(&now, &room);
+                        counters.sweep(&now, &room, |_| false);
                         prop_assert_eq!(counters.len(), open.len());
                     }
                 }
@@ -176,7 +213,8 @@ mod tests {
                 for (number, (id, units)) in &open {
                     prop_assert_eq!(counters.find(hash(*number), &key(*number)), Some(*id));
                     let counter = counters.get_mut(*id).unwrap();
-                    prop_assert_eq!(counter.state(&now).used(), *units);
+                    let state = counter.state(CounterWindow::Level, &now);
+                    prop_assert_eq!(state.used(), *units);
                 }
             }
         }

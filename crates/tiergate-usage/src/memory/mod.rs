@@ -1,16 +1,22 @@
 //! The store that counts in the memory of one process.
 
+mod berths;
 mod config;
 mod counter;
 mod counters;
 pub(crate) mod deadlines;
+mod families;
 mod id;
 mod idempotency;
 mod lease;
-pub(crate) mod name;
+mod name;
+mod plain;
+mod quick;
 mod reserve;
+mod ring;
 pub(crate) mod room;
 mod settle;
+mod several;
 mod shard;
 mod shards;
 mod share;
@@ -19,6 +25,8 @@ pub(crate) mod slab;
 mod statistics;
 mod sweep;
 pub(crate) mod table;
+mod tags;
+mod uuid;
 
 pub use config::MemoryUsageBuilder;
 pub use statistics::Statistics;
@@ -29,7 +37,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tiergate_clock::Clock;
 
 use crate::count::unused;
-use crate::now::Now;
+use crate::now::{Now, nanos};
 use crate::observe;
 use crate::{
     Claim, CounterKey, CounterState, CounterStates, CounterWindow, Lowered, ReservationId, Reserve,
@@ -67,8 +75,9 @@ use shards::{Locked, ShardSet, Shards};
 ///   then never admits more than the limit, and a unit leaves at most `length / 512` late.
 ///   Committing more than was reserved counts the difference at the time of the commit. Committing
 ///   less, releasing and expiring give nothing back.
-/// * A reservation is never released before its time. Who settles one a few milliseconds late may find
-///   it open all the same, as the clock is read coarsely for that.
+/// * A reservation is never released before its time. Of a quota or a gauge it may be up to a tenth of a
+///   second later, and who settles one a few milliseconds late may find it open all the same, as the clock
+///   is read coarsely for that: see [`Clock::coarse_lag`].
 /// * What is committed beyond `u64::MAX` units is counted, and reported as `u64::MAX`.
 ///
 /// # What is bounded
@@ -114,6 +123,8 @@ pub struct MemoryUsage {
     shards: Shards,
     rooms: Arc<Rooms>,
     clock: Arc<dyn Clock>,
+    /// How far the coarse times of the clock may be behind, in nanoseconds.
+    lag: u64,
     /// How many keys were ever committed.
     keys_committed: AtomicU64,
     no_room: AtomicU64,
@@ -148,6 +159,7 @@ impl MemoryUsage {
         for shard in Shards::all() {
             self.locked(ShardSet::of(shard), |locked, _| {
                 let shard = locked.shard(shard);
+                shard.plain.quick.note_commits(&mut shard.counts);
                 let keys = shard.keys.remembered();
                 statistics.add(shard.counters.len(), keys, &shard.counts);
             });
@@ -162,8 +174,9 @@ impl MemoryUsage {
             keys: Room::new(bounds.max_remembered_keys),
         });
         Self {
-            shards: Shards::new(|| Shard::new(Arc::clone(&rooms))),
+            shards: Shards::new(|berths| Shard::new(Arc::clone(&rooms), berths)),
             rooms,
+            lag: nanos(clock.coarse_lag()),
             clock,
             keys_committed: AtomicU64::new(0),
             no_room: AtomicU64::new(0),
@@ -180,9 +193,6 @@ impl MemoryUsage {
     fn reserve_now(&self, request: Reserve<'_>) -> Result<ReserveOutcome, StoreError> {
         request.validate()?;
         let claims = request.claims();
-        if let ([claim], None) = (claims, request.idempotency_key()) {
-            return self.reserve_single(claim, request.ttl());
-        }
         let places = self.shards.places(claims.iter().map(Claim::key));
         let (Some(claim), Some(place)) = (claims.first(), places.first()) else {
             return Err(StoreError::new(StoreErrorKind::InvalidClaims));
@@ -191,6 +201,11 @@ impl MemoryUsage {
         let set = places
             .iter()
             .fold(ShardSet::of(home), |set, place| set.with(place.shard));
+        if request.idempotency_key().is_none()
+            && let Some(outcome) = self.reserve_several(claims, &places, request.ttl())
+        {
+            return outcome;
+        }
         let subject = claim.key().subject();
         let operation = Operation {
             request,
@@ -221,12 +236,17 @@ impl MemoryUsage {
     }
 
     fn settle_now(&self, id: ReservationId, ending: Ending<'_>) -> Result<Settlement, StoreError> {
+        // Asked first, and not one kind of many, because nearly all are.
+        if let Some((shard, handle)) = Token::decode_quick(id) {
+            return self.settle_quick(shard, handle, ending);
+        }
         let Some(token) = Token::decode(id) else {
             return Ok(Settlement::Unknown);
         };
         let holder = match token.kind {
             TokenKind::Holder(holder) => holder,
-            TokenKind::Single => return self.settle_single(token, ending),
+            TokenKind::Quick => return self.settle_quick(token.shard, token.handle, ending),
+            TokenKind::Plain => return self.settle_plain(token, ending),
             TokenKind::Replayed => return Ok(Settlement::AlreadySettled),
         };
         let age = || self.keys_committed.fetch_add(1, Ordering::Relaxed);
@@ -254,7 +274,7 @@ impl MemoryUsage {
                 .find(place.hash, key)
                 .and_then(|index| counters.get_mut(index))
             {
-                Some(counter) => counter.state(now),
+                Some(counter) => counter.state(key.window(), now),
                 None => unused(key.window(), now),
             }
         })
@@ -267,12 +287,12 @@ impl MemoryUsage {
         }
         let place = self.shards.place(key);
         let lowered = self.locked(ShardSet::of(place.shard), |locked, now| {
-            let counters = &mut locked.shard(place.shard).counters;
-            match counters
-                .find(place.hash, key)
-                .and_then(|index| counters.get_mut(index))
-            {
-                Some(counter) => Lowered::new(counter.lower(units, now), counter.state(now)),
+            let shard = locked.shard(place.shard);
+            match shard.counters.find(place.hash, key) {
+                Some(counter) => {
+                    let lowered = shard.lower(counter, units, now);
+                    Lowered::new(lowered, shard.state_of(counter, key, now))
+                }
                 None => Lowered::new(0, CounterState::default()),
             }
         });
@@ -288,6 +308,12 @@ impl Default for MemoryUsage {
 
 impl UsageStore for MemoryUsage {
     fn reserve(&self, request: Reserve<'_>) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
+        if let ([claim], None) = (request.claims(), request.idempotency_key()) {
+            return match request.validate() {
+                Ok(()) => self.reserve_single(claim, request.ttl()),
+                Err(error) => StoreFuture::ready(Err(error)),
+            };
+        }
         StoreFuture::ready(self.reserve_now(request))
     }
 

@@ -286,7 +286,7 @@ impl Operation<'_> {
             if let Some(counter) = counters.get_mut(counter) {
                 counter.reserve(asked.units(), now);
                 if let Some(state) = states.get_mut(claim) {
-                    *state = counter.state(now);
+                    *state = counter.state(asked.key().window(), now);
                 }
             }
             held.push(Held::new(claim, counter, asked.units()));
@@ -305,7 +305,7 @@ impl Operation<'_> {
                 .find(place.hash, claim.key())
                 .and_then(|index| counters.get_mut(index))
             {
-                Some(counter) => counter.state(now),
+                Some(counter) => counter.state(claim.key().window(), now),
                 None => unused(claim.key().window(), now),
             }
         };

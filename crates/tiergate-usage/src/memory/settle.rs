@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::count;
 use crate::holders::Holder;
 use crate::now::Now;
 use crate::{MAX_CLAIMS, Settlement, StoreError, StoreErrorKind};
@@ -91,7 +92,7 @@ fn release(token: Token, locked: &mut Locked<'_>) {
     let Some((home, part)) = take_home(shard, token.handle) else {
         return;
     };
-    shard.give_back(&part);
+    shard.counters.give_back(&part);
     if let Some(keyed) = home.key {
         shard.keys.free(&keyed.key);
     }
@@ -99,7 +100,7 @@ fn release(token: Token, locked: &mut Locked<'_>) {
     shard.counts.open -= 1;
     shard.counts.released += 1;
     for (index, held) in take_away(&home.away, locked) {
-        locked.shard(index).give_back(&held);
+        locked.shard(index).counters.give_back(&held);
     }
 }
 
@@ -162,7 +163,7 @@ fn commit_in_place(shard: &mut Shard, handle: Handle, units: &[u64], now: &Now<'
 }
 
 /// Counts what was used of one shard's counters.
-fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_>) {
+pub(super) fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_>) {
     for held in held {
         let actual = units.get(held.claim()).copied().unwrap_or(held.units);
         if let Some(counter) = counters.get_mut(held.counter) {
@@ -172,10 +173,10 @@ fn commit_in(counters: &mut Counters, held: &[Held], units: &[u64], now: &Now<'_
 }
 
 /// Until when an operation on these counters is remembered.
-fn remembered_until(shard: &mut Shard, held: &[Held], now: &Now<'_>) -> u64 {
+fn remembered_until(shard: &Shard, held: &[Held], now: &Now<'_>) -> u64 {
     held.iter().fold(now.elapsed(), |until, held| {
-        let counter = shard.counters.get_mut(held.counter);
-        until.max(counter.map_or(0, |counter| counter.remembered_until(now)))
+        let window = shard.counters.window(held.counter);
+        until.max(window.map_or(0, |window| count::remembered_until(window, now)))
     })
 }
 

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::MAX_CLAIMS;
 use crate::holders::Holders;
 use crate::now::Now;
+use crate::{MAX_CLAIMS, Tally};
 
+use super::berths::Berths;
 use super::counters::{CounterId, Counters};
 use super::deadlines::{Deadlines, Expiring};
 use super::idempotency::{Fingerprint, Keys, ScopedKey};
 use super::lease::Leases;
+use super::plain::Plain;
 use super::room::Rooms;
 use super::shards::ShardIndex;
-use super::single::Singles;
 use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
 use super::statistics::Counts;
 
@@ -28,7 +29,7 @@ pub(super) struct Shard {
     /// No later than the moment when something is to be given back or forgotten.
     due: u64,
     pub(super) counts: Counts,
-    pub(super) singles: Singles,
+    pub(super) plain: Plain,
     pub(super) counters: Counters,
     pub(super) rooms: Arc<Rooms>,
     pub(super) reservations: Slab<Part>,
@@ -107,10 +108,10 @@ impl Expiring for Part {
 }
 
 impl Shard {
-    pub(super) fn new(rooms: Arc<Rooms>) -> Self {
+    pub(super) fn new(rooms: Arc<Rooms>, berths: Arc<Berths>) -> Self {
         Self {
             counters: Counters::default(),
-            singles: Singles::default(),
+            plain: Plain::new(berths),
             reservations: Slab::new(),
             keys: Keys::default(),
             leases: Leases::default(),
@@ -150,6 +151,12 @@ impl Shard {
         }
     }
 
+    /// Whether something may be to be given back or forgotten.
+    #[inline]
+    pub(super) fn is_due(&self, now: &Now<'_>) -> bool {
+        now.latest() >= self.due
+    }
+
     /// Releases what has been open for too long. Tells how many reservations that were.
     #[inline]
     pub(super) fn expire(&mut self, now: &Now<'_>) -> u64 {
@@ -161,7 +168,7 @@ impl Shard {
 
     #[cold]
     fn expire_due(&mut self, now: &Now<'_>) -> u64 {
-        let mut expired = self.expire_singles(now) + self.expire_parts(now);
+        let mut expired = self.expire_plain(now) + self.expire_parts(now);
         self.counts.open -= expired;
         let room = &self.rooms.reservations;
         expired += self.leases.expire(&mut self.counters, room, now);
@@ -169,7 +176,7 @@ impl Shard {
         self.keys
             .forget_some_elapsed(now.elapsed(), &self.rooms.keys);
         self.due = self
-            .singles
+            .plain
             .next_deadline()
             .min(self.deadlines.next())
             .min(self.leases.next_due())
@@ -195,7 +202,7 @@ impl Shard {
             let Some(part) = self.reservations.remove(handle, ended) else {
                 continue;
             };
-            self.give_back(&part.held);
+            self.counters.give_back(&part.held);
             if let Role::Home(home) = part.role {
                 if let Some(keyed) = home.key {
                     self.keys.free(&keyed.key);
@@ -206,25 +213,35 @@ impl Shard {
         expired
     }
 
-    /// Gives held units back to the counters they came from.
-    pub(super) fn give_back(&mut self, held: &[Held]) {
-        for held in held {
-            if let Some(counter) = self.counters.get_mut(held.counter) {
-                counter.release(held.units);
-            }
-        }
+    /// Takes up to `units` off what is committed of a counter, and tells how many.
+    pub(super) fn lower(&mut self, counter: CounterId, units: u64, now: &Now<'_>) -> u64 {
+        let open = self.plain.units_of(counter);
+        let counter = self.counters.get_mut(counter);
+        counter.map_or(0, |counter| counter.lower(units, open, now))
+    }
+
+    /// What a counter is made of.
+    pub(super) fn tally(&mut self, counter: CounterId) -> Tally {
+        let open = self.plain.units_of(counter);
+        let counter = self.counters.get_mut(counter);
+        counter.map_or(Tally::default(), |counter| counter.tally(open))
     }
 
     /// Forgets a few idle counters.
     pub(super) fn sweep_some(&mut self, now: &Now<'_>) {
-        self.counts.swept += self.counters.sweep_some(now, &self.rooms.counters);
+        let is_held = |counter| self.plain.refers_to(counter);
+        let room = &self.rooms.counters;
+        self.counts.swept += self.counters.sweep_some(now, room, is_held);
     }
 
     /// Forgets all that is idle.
     pub(super) fn sweep(&mut self, thrift: Thrift, now: &Now<'_>) {
-        self.counts.swept += self.counters.sweep(now, &self.rooms.counters);
+        let is_held = |counter| self.plain.refers_to(counter);
+        let room = &self.rooms.counters;
+        self.counts.swept += self.counters.sweep(now, room, is_held);
         self.keys.forget_elapsed(now.elapsed(), &self.rooms.keys);
-        self.singles.shrink(thrift, &self.rooms.reservations);
+        let room = &self.rooms.reservations;
+        self.plain.shrink(thrift, room, &mut self.counts);
         self.reservations.shrink(thrift, &self.rooms.reservations);
         self.deadlines.shrink();
     }

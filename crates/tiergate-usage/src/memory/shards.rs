@@ -4,7 +4,7 @@
 //! rising order, so that no two operations wait for each other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smallvec::SmallVec;
 use tiergate_clock::Clock;
@@ -12,8 +12,9 @@ use tiergate_core::Subject;
 
 use crate::key_hash::KeyHash;
 use crate::now::Now;
-use crate::{CounterKey, MAX_CLAIMS};
+use crate::{CounterKey, MAX_CLAIMS, observe};
 
+use super::berths::Berths;
 use super::shard::Shard;
 
 const SHARDS: u64 = 64;
@@ -86,11 +87,13 @@ pub(super) struct Place {
     pub(super) hash: u64,
 }
 
-/// A shard and its lock, on cache lines of their own.
-#[repr(align(128))]
+/// A shard and its lock, on cache lines of their own. What is read without the lock stands behind that part of
+/// the shard which seldom changes.
+#[repr(C, align(128))]
 #[derive(Debug)]
 struct Cell {
     shard: Mutex<Shard>,
+    berths: Arc<Berths>,
     /// The age of the oldest remembered key, to be read without the lock; `u64::MAX` when there is
     /// none. A hint: it may lag behind.
     oldest_key: AtomicU64,
@@ -105,10 +108,14 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    pub(super) fn new(make: impl Fn() -> Shard) -> Self {
-        let cell = || Cell {
-            shard: Mutex::new(make()),
-            oldest_key: AtomicU64::new(u64::MAX),
+    pub(super) fn new(make: impl Fn(Arc<Berths>) -> Shard) -> Self {
+        let cell = || {
+            let berths = Arc::new(Berths::new());
+            Cell {
+                shard: Mutex::new(make(Arc::clone(&berths))),
+                berths,
+                oldest_key: AtomicU64::new(u64::MAX),
+            }
         };
         Self {
             cells: (1..SHARDS).map(|_| cell()).collect(),
@@ -145,19 +152,30 @@ impl Shards {
         places
     }
 
-    /// Locks one shard, gives back what has expired there by `now`, and then acts.
-    ///
-    /// Returns also how many reservations expired.
+    /// What of a shard takes no lock.
+    #[inline]
+    pub(super) fn berths(&self, shard: ShardIndex) -> &Berths {
+        &self.cell(shard).berths
+    }
+
+    /// Locks one shard, gives back what has expired there by `now`, which is read again sharply if anything
+    /// may have, and then acts.
     #[inline]
     pub(super) fn with_one<R>(
         &self,
         shard: ShardIndex,
-        now: &Now<'_>,
-        act: impl FnOnce(&mut Shard) -> R,
-    ) -> (R, u64) {
-        let mut shard = self.lock_one(shard).guard;
-        let expired = shard.expire(now);
-        (act(&mut shard), expired)
+        mut now: Now<'_>,
+        act: impl FnOnce(&mut Shard, &Now<'_>) -> R,
+    ) -> R {
+        let mut locked = self.lock_one(shard).guard;
+        if locked.is_due(&now) {
+            now.sharpen();
+            let expired = locked.expire(&now);
+            drop(locked);
+            observe::expired(expired);
+            locked = self.lock_one(shard).guard;
+        }
+        act(&mut locked, &now)
     }
 
     /// Locks the shards of `set`, gives back what has expired there, and then acts.

@@ -59,9 +59,11 @@ impl MemoryUsage {
             let end = shard.leases.end(id, used, &mut shard.counters, now);
             if end == LeaseEnd::Corrected {
                 let counter = shard.counter_at(place, key, now);
-                if let Some(counter) = counter.and_then(|it| shard.counters.get_mut(it)) {
-                    counter.raise(used.saturating_sub(kept), now);
-                    counter.lower(kept.saturating_sub(used), now);
+                if let Some(id) = counter {
+                    if let Some(counter) = shard.counters.get_mut(id) {
+                        counter.raise(used.saturating_sub(kept), now);
+                    }
+                    shard.lower(id, kept.saturating_sub(used), now);
                 }
             }
             end
@@ -82,15 +84,15 @@ impl MemoryUsage {
                 Some(Adjustment::Raise(_)) => Some(shard.counter_at(place, key, now)?),
                 _ => shard.counters.find(place.hash, key),
             };
-            let Some(counter) = counter.and_then(|it| shard.counters.get_mut(it)) else {
+            let Some(counter) = counter else {
                 return Some(Tally::default());
             };
-            match adjustment {
-                Some(Adjustment::Raise(units)) => counter.raise(units, now),
-                Some(Adjustment::Lower(units)) => drop(counter.lower(units, now)),
-                None => {}
+            match (adjustment, shard.counters.get_mut(counter)) {
+                (Some(Adjustment::Raise(units)), Some(counter)) => counter.raise(units, now),
+                (Some(Adjustment::Lower(units)), _) => drop(shard.lower(counter, units, now)),
+                (_, _) => {}
             }
-            Some(counter.tally())
+            Some(shard.tally(counter))
         });
         tally.ok_or_else(|| self.no_room())
     }
@@ -100,7 +102,9 @@ impl MemoryUsage {
 fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Option<LeaseOutcome> {
     match shard.leases.find(lease.id) {
         Some(Known::Open(counter)) => {
-            return Some(LeaseOutcome::Granted(shard.state_of(counter, now)));
+            return Some(LeaseOutcome::Granted(
+                shard.state_of(counter, lease.key, now),
+            ));
         }
         Some(Known::Over) => return Some(LeaseOutcome::Over),
         None => {}
@@ -120,7 +124,9 @@ fn take(lease: Lease<'_>, place: Place, shard: &mut Shard, now: &Now<'_>) -> Opt
         counter.reserve(lease.units, now);
     }
     shard.leases.open(lease, counter, now);
-    Some(LeaseOutcome::Granted(shard.state_of(counter, now)))
+    Some(LeaseOutcome::Granted(
+        shard.state_of(counter, lease.key, now),
+    ))
 }
 
 /// Takes a block of a rate. None if there is no room for its counter.
@@ -138,13 +144,22 @@ fn take_ahead(
     if let Some(counter) = shard.counters.get_mut(index) {
         counter.take_ahead(block.units, nanos(block.spend_within), now);
     }
-    Some(RateBlockOutcome::Granted(shard.state_of(index, now)))
+    Some(RateBlockOutcome::Granted(
+        shard.state_of(index, block.key, now),
+    ))
 }
 
 impl Shard {
-    fn state_of(&mut self, counter: CounterId, now: &Now<'_>) -> CounterState {
+    pub(super) fn state_of(
+        &mut self,
+        counter: CounterId,
+        key: &CounterKey,
+        now: &Now<'_>,
+    ) -> CounterState {
         let counter = self.counters.get_mut(counter);
-        counter.map_or(CounterState::default(), |counter| counter.state(now))
+        counter.map_or(CounterState::default(), |counter| {
+            counter.state(key.window(), now)
+        })
     }
 
     /// Why a claim does not fit now, and where its counter stands.

@@ -7,65 +7,25 @@ use std::time::Duration;
 
 use crate::now::{Now, nanos};
 use crate::{
-    Admitted, Claim, CounterState, CounterStates, Refused, Replay, ReserveOutcome, Settlement,
-    StoreError, observe,
+    Admitted, Claim, CounterState, CounterStates, CounterWindow, Refused, Replay, ReserveOutcome,
+    Settlement, StoreError, StoreFuture,
 };
 
 use super::MemoryUsage;
+use super::berths::Single;
+use super::counter::Counter;
 use super::counters::CounterId;
-use super::deadlines::{Deadlines, Expiring};
 use super::id::{Token, TokenKind};
-use super::room::Room;
+use super::plain::Spot;
+use super::quick::Gone;
 use super::settle::{Ending, wrong_claims};
 use super::shard::Shard;
-use super::shards::Place;
-use super::slab::{Ended, Found, Handle, Slab, Thrift, Vacancy};
-
-/// The open reservations of one shard that are of one claim without a key.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Singles {
-    open: Slab<Single>,
-    deadlines: Deadlines,
-}
-
-/// Units that are reserved of one counter.
-#[derive(Clone, Copy, Debug)]
-struct Single {
-    deadline: u64,
-    units: u64,
-    counter: CounterId,
-}
-
-impl Expiring for Single {
-    fn deadline(&self) -> u64 {
-        self.deadline
-    }
-}
-
-impl Default for Singles {
-    fn default() -> Self {
-        Self {
-            open: Slab::new(),
-            deadlines: Deadlines::default(),
-        }
-    }
-}
-
-impl Singles {
-    pub(super) fn next_deadline(&self) -> u64 {
-        self.deadlines.next()
-    }
-
-    pub(super) fn shrink(&mut self, thrift: Thrift, room: &Room) {
-        self.open.shrink(thrift, room);
-        self.deadlines.shrink();
-    }
-}
+use super::shards::{Place, ShardIndex};
+use super::slab::Handle;
 
 /// What became of a claim.
 enum Taken {
-    Admitted(Handle, CounterState),
+    Admitted(Handle, TokenKind, CounterState),
     Refused(CounterState),
     /// A bound of the store was reached; a sweep may help.
     NoRoom,
@@ -77,28 +37,31 @@ impl MemoryUsage {
         &self,
         claim: &Claim,
         ttl: Duration,
-    ) -> Result<ReserveOutcome, StoreError> {
+    ) -> StoreFuture<Result<ReserveOutcome, StoreError>> {
         let place = self.shards.place(claim.key());
         let mut taken = self.take_single(claim, place, ttl);
         if matches!(taken, Taken::NoRoom) && self.sweep_for_room() {
             taken = self.take_single(claim, place, ttl);
         }
-        Ok(match taken {
-            Taken::Admitted(handle, state) => {
+        // What it comes to is large, and made where it is to be.
+        match taken {
+            Taken::Admitted(handle, kind, state) => {
                 let token = Token {
                     shard: place.shard,
                     handle,
-                    kind: TokenKind::Single,
+                    kind,
                 };
-                let mut states = CounterStates::new();
-                states.push(state);
-                ReserveOutcome::Admitted(Admitted::new(token.encode(), states, Replay::First))
+                let none = CounterState::default();
+                let states = CounterStates::from_buf_and_len([state, none, none, none], 1);
+                let admitted = Admitted::new(token.encode(), states, Replay::First);
+                StoreFuture::ready(Ok(ReserveOutcome::Admitted(admitted)))
             }
             Taken::Refused(state) => {
-                ReserveOutcome::Refused(Refused::new(0, claim.refusal(), state))
+                let refused = Refused::new(0, claim.refusal(), state);
+                StoreFuture::ready(Ok(ReserveOutcome::Refused(refused)))
             }
-            Taken::NoRoom => return Err(self.no_room()),
-        })
+            Taken::NoRoom => StoreFuture::ready(Err(self.no_room())),
+        }
     }
 
     #[inline]
@@ -106,27 +69,60 @@ impl MemoryUsage {
         // Read before the lock, which is held the shorter for it. As there is one shard, it does not
         // matter if another operation read a later time and was there first: a log takes an earlier
         // time for the last one, and what is given back too late is given back.
-        let now = Now::read(&*self.clock);
-        let (taken, expired) = self.shards.with_one(place.shard, &now, |shard| {
-            shard.take_single(claim, place, ttl, &now)
-        });
-        observe::expired(expired);
-        taken
+        let now = self.time_of(std::slice::from_ref(claim));
+        self.shards.with_one(place.shard, now, |shard, now| {
+            shard.take_single(claim, place, ttl, now)
+        })
     }
 
+    /// The time of an operation on one shard, as sharp as these claims need it.
     #[inline]
-    pub(super) fn settle_single(
+    pub(super) fn time_of(&self, claims: &[Claim]) -> Now<'_> {
+        let has = |is_of_kind: fn(CounterWindow) -> bool| {
+            claims.iter().any(|claim| is_of_kind(claim.key().window()))
+        };
+        let now = if has(|window| matches!(window, CounterWindow::Sliding { .. })) {
+            Now::read(&*self.clock)
+        } else {
+            Now::read_nearly(&*self.clock, self.lag)
+        };
+        if has(|window| matches!(window, CounterWindow::Fixed { .. })) {
+            // Here, and not while others wait for the lock.
+            now.wall();
+        }
+        now
+    }
+
+    /// Ends a reservation that is in a berth.
+    #[inline]
+    pub(super) fn settle_quick(
         &self,
-        token: Token,
+        shard: ShardIndex,
+        handle: Handle,
         ending: Ending<'_>,
     ) -> Result<Settlement, StoreError> {
         // Who settles some milliseconds too late is in time, unless somebody else noticed.
         let now = Now::read_coarsely(&*self.clock);
-        let (settlement, expired) = self.shards.with_one(token.shard, &now, |shard| {
-            shard.settle_single(token.handle, ending, &now)
-        });
-        observe::expired(expired);
-        settlement
+        if let Ending::Commit([units]) = ending {
+            let berths = self.shards.berths(shard);
+            if berths.commit(handle, *units, now.elapsed()) {
+                return Ok(Settlement::Settled);
+            }
+        }
+        self.settle_in_berth(shard, handle, ending, now)
+    }
+
+    #[cold]
+    fn settle_in_berth(
+        &self,
+        shard: ShardIndex,
+        handle: Handle,
+        ending: Ending<'_>,
+        now: Now<'_>,
+    ) -> Result<Settlement, StoreError> {
+        self.shards.with_one(shard, now, |shard, now| {
+            shard.settle_quick(handle, ending, now)
+        })
     }
 }
 
@@ -140,12 +136,14 @@ impl Shard {
             self.counts.refused += 1;
             return Taken::Refused(state);
         }
-        let Some(vacancy) = self.singles.open.vacancy(&self.rooms.reservations) else {
+        let room = &self.rooms.reservations;
+        let Some(spot) = self.plain.vacancy(room, &mut self.counts) else {
             return Taken::NoRoom;
         };
-        counter.reserve(claim.units(), now);
-        let state = counter.state(now);
-        Taken::Admitted(self.hold(vacancy, index, claim.units(), ttl, now), state)
+        count(counter, &spot, claim, now);
+        let state = counter.state(claim.key().window(), now);
+        let (handle, kind) = self.hold(spot, index, claim.units(), ttl, now);
+        Taken::Admitted(handle, kind, state)
     }
 
     /// The same for a counter that is not there yet.
@@ -159,97 +157,79 @@ impl Shard {
             self.sweep_some(now);
             return Taken::NoRoom;
         }
-        let Some(vacancy) = self.singles.open.vacancy(&self.rooms.reservations) else {
+        let room = &self.rooms.reservations;
+        let Some(spot) = self.plain.vacancy(room, &mut self.counts) else {
             self.rooms.counters.give_back(1);
             return Taken::NoRoom;
         };
         let index = self.counters.create(place.hash, claim.key(), now);
         let mut state = CounterState::default();
         if let Some(counter) = self.counters.get_mut(index) {
-            counter.reserve(claim.units(), now);
-            state = counter.state(now);
+            count(counter, &spot, claim, now);
+            state = counter.state(claim.key().window(), now);
         }
-        let handle = self.hold(vacancy, index, claim.units(), ttl, now);
+        let (handle, kind) = self.hold(spot, index, claim.units(), ttl, now);
         // After it is held, so that it is not taken for idle.
         self.sweep_some(now);
-        Taken::Admitted(handle, state)
+        Taken::Admitted(handle, kind, state)
     }
 
-    /// Notes units that were reserved.
+    /// Notes units that were counted.
     #[inline]
     fn hold(
         &mut self,
-        vacancy: Vacancy,
+        spot: Spot,
         counter: CounterId,
         units: u64,
         ttl: Duration,
         now: &Now<'_>,
-    ) -> Handle {
-        let deadline = now.elapsed().saturating_add(nanos(ttl));
+    ) -> (Handle, TokenKind) {
+        let deadline = now.latest().saturating_add(nanos(ttl));
         self.due_at(deadline);
         let single = Single {
             deadline,
             units,
             counter,
         };
-        let singles = &mut self.singles;
-        let handle = singles.open.insert(vacancy, single);
-        let elapsed = now.elapsed();
-        singles
-            .deadlines
-            .add(deadline, elapsed, handle, &singles.open);
         self.counts.admitted += 1;
         self.counts.open += 1;
-        handle
+        self.plain.hold(spot, single, now)
     }
 
-    #[inline]
-    fn settle_single(
+    fn settle_quick(
         &mut self,
         handle: Handle,
         ending: Ending<'_>,
         now: &Now<'_>,
     ) -> Result<Settlement, StoreError> {
-        let single = match self.singles.open.find(handle) {
-            Found::Here(single) => *single,
-            Found::Gone(Ended::Settled) => return Ok(Settlement::AlreadySettled),
-            Found::Gone(Ended::Expired) => return Ok(Settlement::Expired),
-            Found::Unknown => return Ok(Settlement::Unknown),
-        };
+        let quick = &mut self.plain.quick;
         let used = match ending {
             Ending::Commit([used]) => Some(*used),
-            Ending::Commit(_) => return Err(wrong_claims()),
-            Ending::Release => None,
+            Ending::Commit(_) if quick.get(handle).is_some() => return Err(wrong_claims()),
+            Ending::Commit(_) | Ending::Release => None,
         };
+        let single = match quick.end(handle) {
+            Ok(single) => single,
+            Err(Gone::Settled) => return Ok(Settlement::AlreadySettled),
+            Err(Gone::Expired) => return Ok(Settlement::Expired),
+            Err(Gone::Unknown) => return Ok(Settlement::Unknown),
+        };
+        // A counter stays for as long as something is held of it.
         let counter = self.counters.get_mut(single.counter);
         match (used, counter) {
-            (Some(used), Some(counter)) => counter.commit(single.units, used, now),
-            (None, Some(counter)) => counter.release(single.units),
-            // A counter stays for as long as something is held of it.
+            (Some(used), Some(counter)) => counter.correct(single.units, used, now),
+            (None, Some(counter)) => counter.take_back(single.units),
             (_, None) => {}
         }
-        match used {
-            Some(_) => self.counts.committed += 1,
-            None => self.counts.released += 1,
-        }
-        self.singles.open.end(handle, Ended::Settled);
-        self.counts.open -= 1;
+        self.count_end(ending);
         Ok(Settlement::Settled)
     }
+}
 
-    /// Releases what has been open for too long. Tells how many reservations that were.
-    pub(super) fn expire_singles(&mut self, now: &Now<'_>) -> u64 {
-        let mut expired = 0;
-        let singles = &mut self.singles;
-        while let Some(handle) = singles.deadlines.pop_due(now.elapsed(), &singles.open) {
-            let Some(single) = singles.open.remove(handle, |_| Ended::Expired) else {
-                continue;
-            };
-            if let Some(counter) = self.counters.get_mut(single.counter) {
-                counter.release(single.units);
-            }
-            expired += 1;
-        }
-        expired
+#[inline]
+fn count(counter: &mut Counter, spot: &Spot, claim: &Claim, now: &Now<'_>) {
+    match spot {
+        Spot::Berth(_) => counter.take(claim.units(), now),
+        Spot::Slab(_) => counter.reserve(claim.units(), now),
     }
 }

@@ -7,10 +7,10 @@ use super::room::Room;
 
 /// How many settled places are left alone before one is used again, so that whoever settles twice
 /// is told so.
-const SETTLED_KEPT: usize = 16;
+pub(super) const SETTLED_KEPT: usize = 16;
 
 /// The same for expired places, where the second call comes later.
-const EXPIRED_KEPT: usize = 1_024;
+pub(super) const EXPIRED_KEPT: usize = 1_024;
 
 /// The name of one value: its place, and which one of the values that were ever there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
