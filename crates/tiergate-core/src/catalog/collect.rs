@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::fault::{CatalogError, Count, Fault, FaultKind};
@@ -33,24 +34,35 @@ impl Faults {
         }
     }
 
-    pub(super) fn add(
+    pub(super) fn add<'m, 'h>(
         &mut self,
         kind: FaultKind,
         at: Option<Span>,
-        message: impl Into<Box<str>>,
-        help: impl Into<Box<str>>,
+        message: impl Into<Cow<'m, str>>,
+        help: impl Into<Cow<'h, str>>,
     ) {
         self.add_second(kind, at, None, message, help);
     }
 
     /// Adds a fault about the second of two that are the same, where the first is.
-    pub(super) fn add_second(
+    pub(super) fn add_second<'m, 'h>(
         &mut self,
         kind: FaultKind,
         at: Option<Span>,
         first: Option<Span>,
-        message: impl Into<Box<str>>,
-        help: impl Into<Box<str>>,
+        message: impl Into<Cow<'m, str>>,
+        help: impl Into<Cow<'h, str>>,
+    ) {
+        self.keep(kind, at, first, message.into(), help.into());
+    }
+
+    fn keep(
+        &mut self,
+        kind: FaultKind,
+        at: Option<Span>,
+        first: Option<Span>,
+        message: Cow<'_, str>,
+        help: Cow<'_, str>,
     ) {
         if self.is_full() {
             self.count = Count::Cut;
@@ -80,20 +92,13 @@ impl Faults {
     }
 
     /// The known name that was probably meant.
-    pub(super) fn nearest<'a>(
-        &mut self,
-        name: &str,
-        known: impl IntoIterator<Item = &'a str>,
-    ) -> Option<&'a str> {
+    pub(super) fn nearest<'a>(&mut self, name: &str, known: &[&'a str]) -> Option<&'a str> {
         nearest::nearest(name, known, &mut self.budget)
     }
 
     /// The help for an unknown name: the nearest known one, or what there is.
-    pub(super) fn suggest<'a, I>(&mut self, name: &str, what: &str, known: I) -> String
-    where
-        I: IntoIterator<Item = &'a str> + Clone,
-    {
-        if let Some(near) = self.nearest(name, known.clone()) {
+    pub(super) fn suggest(&mut self, name: &str, what: &str, known: &[&str]) -> String {
+        if let Some(near) = self.nearest(name, known) {
             return format!("did you mean `{near}`?");
         }
         match listing(known, "and") {
@@ -115,14 +120,17 @@ impl Faults {
     }
 
     /// All that was found wrong, which must be something.
-    pub(super) fn into_error(mut self) -> CatalogError {
+    pub(super) fn into_error(self) -> CatalogError {
         // Whoever mends a file goes through it from top to bottom.
         // By the byte: telling the column of each would count the characters of a line of any length.
-        let start = |fault: &Fault| fault.place.as_ref().map(Place::start);
-        self.list
-            .sort_by_key(|fault| (fault.place.is_none(), start(fault)));
+        let start = |fault: &Fault| fault.place.as_ref().map_or(usize::MAX, Place::start);
+        let mut sorted: Vec<Fault> = Vec::with_capacity(self.list.len());
+        for fault in self.list {
+            let at = sorted.partition_point(|other| start(other) <= start(&fault));
+            sorted.insert(at, fault);
+        }
         let origin = self.source.map(|source| source.name().into());
-        CatalogError::new(self.list, origin, self.count)
+        CatalogError::new(sorted, origin, self.count)
     }
 
     /// All that was found wrong, where nothing may be, and whether that is all.

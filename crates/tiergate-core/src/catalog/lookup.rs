@@ -28,7 +28,7 @@ impl Catalog {
     /// When the catalog has none of that key. The message says which one was probably meant.
     pub fn require_feature(&self, key: &str) -> Result<FeatureId, UnknownFeatureError> {
         self.feature_id(key).ok_or_else(|| UnknownFeatureError {
-            inner: Unknown::boxed(key, "features", self.features.iter().map(|one| &*one.key)),
+            inner: Unknown::boxed(key, "features", &keys(&self.features, |one| &one.key)),
         })
     }
 
@@ -39,7 +39,7 @@ impl Catalog {
     /// When the catalog has none of that key. The message says which one was probably meant.
     pub fn require_tier(&self, key: &str) -> Result<TierId, UnknownTierError> {
         self.tier_id(key).ok_or_else(|| UnknownTierError {
-            inner: Unknown::boxed(key, "tiers", self.tiers.iter().map(|one| &*one.key)),
+            inner: Unknown::boxed(key, "tiers", &keys(&self.tiers, |one| &one.key)),
         })
     }
 
@@ -52,7 +52,7 @@ impl Catalog {
         let metrics = &self.metrics;
         let found = metrics.iter().find(|metric| *metric.key == *key);
         found.ok_or_else(|| UnknownMetricError {
-            inner: Unknown::boxed(key, "metrics", metrics.iter().map(|one| &*one.key)),
+            inner: Unknown::boxed(key, "metrics", &keys(metrics, |one| &one.key)),
         })
     }
 }
@@ -130,8 +130,8 @@ struct Unknown {
 impl Unknown {
     /// In one place of memory, because whoever asks by a key hands the error's room on, also where there is
     /// none.
-    fn boxed<'a>(key: &str, what: &str, known: impl Iterator<Item = &'a str> + Clone) -> Box<Self> {
-        let suggestion = nearest(key, known.clone(), &mut Budget::new());
+    fn boxed(key: &str, what: &str, known: &[&str]) -> Box<Self> {
+        let suggestion = nearest(key, known, &mut Budget::new());
         let remedy = match suggestion {
             Some(near) => format!("did you mean `{near}`?"),
             None => match listing(known, "and") {
@@ -145,6 +145,10 @@ impl Unknown {
             remedy: remedy.into(),
         })
     }
+}
+
+fn keys<T>(described: &[T], key: fn(&T) -> &str) -> Vec<&str> {
+    described.iter().map(key).collect()
 }
 
 impl fmt::Display for Unknown {

@@ -19,11 +19,7 @@ const MIN_BEGINNING: usize = 4;
 
 /// The known name that is nearest to `name`, if one is near: at most a third of its letters differ,
 /// or it begins with all of them. The first of several that are equally near.
-pub(super) fn nearest<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-    budget: &mut Budget,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str], budget: &mut Budget) -> Option<&'a str> {
     if name.len() > MAX_LEN {
         return None;
     }
@@ -32,7 +28,7 @@ pub(super) fn nearest<'a>(
     let allowed = (letters / 3).max(1);
     let mut best: Option<(usize, &'a str)> = None;
     let mut beginning = None;
-    for candidate in known {
+    for &candidate in known {
         if beginning.is_none() && letters >= MIN_BEGINNING && candidate.starts_with(&name) {
             beginning = Some(candidate);
         }
@@ -57,7 +53,7 @@ mod tests {
     use super::*;
 
     fn find<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-        nearest(name, known.iter().copied(), &mut Budget::new())
+        nearest(name, known, &mut Budget::new())
     }
 
     #[test]
@@ -92,7 +88,7 @@ mod tests {
     #[test]
     fn comparing_ends_when_the_budget_does() {
         let mut budget = Budget(1);
-        assert_eq!(nearest("pro", ["prx", "pro"], &mut budget), Some("prx"));
-        assert_eq!(nearest("pro", ["pro"], &mut budget), None);
+        assert_eq!(nearest("pro", &["prx", "pro"], &mut budget), Some("prx"));
+        assert_eq!(nearest("pro", &["pro"], &mut budget), None);
     }
 }

@@ -1,7 +1,5 @@
 //! Whether two catalogs say the same.
 
-use std::collections::BTreeSet;
-
 use super::{Catalog, Feature, FeatureId, Tier};
 
 /// Two catalogs are equal when they say the same of the same keys, in whatever order. Whether the
@@ -30,12 +28,9 @@ fn key_at(catalog: &Catalog, tier: usize) -> Option<&str> {
 }
 
 fn same_metrics(one: &Catalog, other: &Catalog) -> bool {
-    let sorted = |catalog: &Catalog| {
-        let mut metrics = catalog.metrics.clone();
-        metrics.sort_by(|one, other| one.key.cmp(&other.key));
-        metrics
-    };
-    sorted(one) == sorted(other)
+    // Both have as many, and none twice.
+    let mut metrics = one.metrics.iter();
+    metrics.all(|metric| other.metrics.contains(metric))
 }
 
 fn has_tier(catalog: &Catalog, tier: &Tier) -> bool {
@@ -43,12 +38,13 @@ fn has_tier(catalog: &Catalog, tier: &Tier) -> bool {
     let Some(Ok(found)) = found else {
         return false;
     };
-    let set = |tier: &Tier| tier.includes.iter().cloned().collect::<BTreeSet<_>>();
     found.name == tier.name
         && found.description == tier.description
         && found.track == tier.track
         && found.price == tier.price
-        && set(found) == set(tier)
+        // None is there twice.
+        && found.includes.len() == tier.includes.len()
+        && found.includes.iter().all(|key| tier.includes.contains(key))
 }
 
 fn has_feature(one: &Catalog, id: FeatureId, feature: &Feature, other: &Catalog) -> bool {

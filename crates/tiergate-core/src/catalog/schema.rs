@@ -141,7 +141,7 @@ fn of_kind(kind: &str, value: &Value, without: &[&[Field]], with: &[&[Field]]) -
 }
 
 /// A mapping with these fields and no others.
-fn object(tables: &[&[Field]], shape: impl Fn(&str) -> Value) -> Value {
+fn object(tables: &[&[Field]], shape: fn(&str) -> Value) -> Value {
     let mut properties = Map::new();
     for field in tables.iter().copied().flatten() {
         let mut schema = shape(field.name);

@@ -136,11 +136,11 @@ fn change(old: &Feature, next: &Feature) -> Option<(String, &'static str)> {
         }
         (FeatureKind::Level { levels: old }, FeatureKind::Level { levels: next }) => {
             (!next.starts_with(old)).then(|| {
-                let names = old.iter().map(Level::name);
+                let names: Vec<_> = old.iter().map(Level::name).collect();
                 (
                     format!(
                         "the levels of feature `{key}` no longer start with {}",
-                        listing(names, "and")
+                        listing(&names, "and")
                     ),
                     "add new levels at the end, or restart the service with the new catalog",
                 )

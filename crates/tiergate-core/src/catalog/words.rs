@@ -35,13 +35,12 @@ pub(super) fn is_unprintable(character: char) -> bool {
 }
 
 /// `a`, `b` and `c`, each in backticks; the first few when there are many.
-pub(super) fn listing<'a>(names: impl IntoIterator<Item = &'a str>, joint: &str) -> String {
-    let mut names = names.into_iter();
-    let mut shown: Vec<String> = (&mut names)
-        .take(MAX_LISTED)
-        .map(|name| format!("`{}`", echo(name)))
-        .collect();
-    let more = names.count();
+pub(super) fn listing(names: &[&str], joint: &str) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    for name in names.iter().take(MAX_LISTED) {
+        shown.push(format!("`{}`", echo(name)));
+    }
+    let more = names.len() - shown.len();
     if more > 0 {
         return format!("{} {joint} {more} more", shown.join(", "));
     }
@@ -69,11 +68,11 @@ mod tests {
 
     #[test]
     fn lists_read_as_english() {
-        assert_eq!(listing([], "and"), "");
-        assert_eq!(listing(["a"], "and"), "`a`");
-        assert_eq!(listing(["a", "b"], "and"), "`a` and `b`");
-        assert_eq!(listing(["a", "b", "c"], "or"), "`a`, `b` or `c`");
+        assert_eq!(listing(&[], "and"), "");
+        assert_eq!(listing(&["a"], "and"), "`a`");
+        assert_eq!(listing(&["a", "b"], "and"), "`a` and `b`");
+        assert_eq!(listing(&["a", "b", "c"], "or"), "`a`, `b` or `c`");
         let many = ["a"; 12];
-        assert!(listing(many, "and").ends_with("`a` and 2 more"));
+        assert!(listing(&many, "and").ends_with("`a` and 2 more"));
     }
 }

@@ -12,7 +12,7 @@ use crate::catalog::compile::Row;
 use crate::catalog::draft::{FeatureDraft, KindDraft, MetricDraft, Slot, Stray};
 use crate::catalog::fault::FaultKind;
 use crate::catalog::feature::{Availability, Category, Feature, FeatureKind, Metric};
-use crate::catalog::fields::{MAX_DESCRIPTION, MAX_LEVELS, MAX_METRICS, MAX_WORD, categories};
+use crate::catalog::fields::{MAX_DESCRIPTION, MAX_LEVELS, MAX_METRICS, MAX_WORD};
 use crate::catalog::source::{Located, Span};
 use crate::catalog::words::{echo, listing};
 
@@ -101,11 +101,8 @@ fn feature(
         Lines::Many,
         faults,
     );
-    let words: Vec<_> = categories().map(|(word, _)| word).collect();
-    let help = format!(
-        "write `category: ` and then {}",
-        listing(words.iter().map(String::as_str), "or")
-    );
+    let words = Category::ALL.map(Category::as_str);
+    let help = format!("write `category: ` and then {}", listing(&words, "or"));
     let category = require(draft.category, &owner, "category", &help, at, faults);
     let help = "write `kind: boolean`, `kind: limit` or `kind: level`";
     let given = require(draft.kind, &owner, "kind", help, at, faults);
@@ -188,8 +185,8 @@ fn known_metric(
     faults: &mut Faults,
 ) -> Box<str> {
     if metrics.keys.index(&metric.value).is_none() {
-        let known = metrics.list.iter().map(|metric| &*metric.key);
-        let help = faults.suggest(&metric.value, "metrics", known);
+        let known: Vec<_> = metrics.list.iter().map(|metric| &*metric.key).collect();
+        let help = faults.suggest(&metric.value, "metrics", &known);
         let message = format!(
             "{owner} counts the unknown metric `{}`",
             echo(&metric.value)

@@ -175,7 +175,7 @@ fn default_tier(
         return 0;
     }
     tiers.index(&given.value).unwrap_or_else(|| {
-        let help = faults.suggest(&given.value, "tiers", tiers.keys());
+        let help = faults.suggest(&given.value, "tiers", &tiers.keys());
         let message = format!("the default tier `{}` is not a tier", echo(&given.value));
         faults.add(FaultKind::UnknownTier, given.span, message, help);
         0

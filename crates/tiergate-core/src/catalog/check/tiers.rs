@@ -30,8 +30,8 @@ impl Tiers {
         self.keys.index(key)
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> + Clone {
-        self.list.iter().map(|tier| &*tier.key)
+    pub(super) fn keys(&self) -> Vec<&str> {
+        self.list.iter().map(|tier| &*tier.key).collect()
     }
 
     /// The key of a tier, fit to be repeated in a message: it may be one that is refused.
@@ -150,8 +150,9 @@ fn included(
         let name = echo(&include.value);
         let Some(index) = tiers.index(&include.value) else {
             let own = tiers.list.get(tier).map(|tier| &*tier.key);
-            let others = tiers.keys().filter(|other| Some(*other) != own);
-            let help = faults.suggest(&include.value, "other tiers", others);
+            let mut others = tiers.keys();
+            others.retain(|other| Some(*other) != own);
+            let help = faults.suggest(&include.value, "other tiers", &others);
             let message = format!("tier `{key}` includes the unknown tier `{name}`");
             faults.add(FaultKind::UnknownTier, include.span, message, help);
             continue;

@@ -44,7 +44,7 @@ pub(super) fn check(
             return cells;
         }
         let Some(tier) = tiers.index(&draft.tier.value) else {
-            let help = faults.suggest(&draft.tier.value, "tiers", tiers.keys());
+            let help = faults.suggest(&draft.tier.value, "tiers", &tiers.keys());
             let name = echo(&draft.tier.value);
             let message = format!("feature `{feature}` has a value for the unknown tier `{name}`");
             faults.add(FaultKind::UnknownTier, draft.tier.span, message, help);
@@ -80,20 +80,23 @@ pub(super) fn check(
             });
         }
     }
-    let unseen = tiers.keys().zip(&seen).filter(|(_, seen)| seen.is_none());
-    let missing = unseen.map(|(key, _)| key);
-    add_missing(feature, missing, kind, given.span, faults);
+    let unseen = tiers
+        .list
+        .iter()
+        .zip(&seen)
+        .filter(|(_, seen)| seen.is_none());
+    let missing: Vec<&str> = unseen.map(|(tier, _)| &*tier.key).collect();
+    add_missing(feature, &missing, kind, given.span, faults);
     cells
 }
 
-fn add_missing<'a>(
+fn add_missing(
     feature: &str,
-    missing: impl Iterator<Item = &'a str>,
+    missing: &[&str],
     kind: Option<&FeatureKind>,
     at: Option<Span>,
     faults: &mut Faults,
 ) {
-    let missing: Vec<&str> = missing.collect();
     let Some(first) = missing.first() else {
         return;
     };
@@ -108,7 +111,7 @@ fn add_missing<'a>(
         at,
         format!(
             "feature `{feature}` has no value for {noun} {}",
-            listing(missing.iter().copied(), "and")
+            listing(missing, "and")
         ),
         format!(
             "every feature says what each tier gives: add `{first}: {}`, or what it should have",
@@ -255,8 +258,8 @@ impl Reading<'_> {
         let FeatureKind::Level { levels } = kind else {
             return None;
         };
-        let names = levels.iter().map(Level::name);
-        let help = faults.suggest(word, "levels", names);
+        let names: Vec<_> = levels.iter().map(Level::name).collect();
+        let help = faults.suggest(word, "levels", &names);
         let (feature, tier) = self.named();
         let word = echo(word);
         faults.add(
@@ -324,8 +327,8 @@ fn remedy(kind: &FeatureKind) -> String {
             "write a whole number like `50`, `{UNLIMITED}` for as much as wanted, or `0` for nothing at all"
         ),
         FeatureKind::Level { levels } => {
-            let names = levels.iter().map(Level::name);
-            format!("write {}", listing(names, "or"))
+            let names: Vec<_> = levels.iter().map(Level::name).collect();
+            format!("write {}", listing(&names, "or"))
         }
     }
 }

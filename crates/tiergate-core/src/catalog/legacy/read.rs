@@ -7,8 +7,8 @@ use crate::Limit;
 use crate::catalog::CatalogError;
 use crate::catalog::collect::Faults;
 use crate::catalog::fault::FaultKind;
-use crate::catalog::feature::Availability;
-use crate::catalog::fields::{MAX_BYTES, categories};
+use crate::catalog::feature::{Availability, Category};
+use crate::catalog::fields::MAX_BYTES;
 use crate::catalog::source::Source;
 use crate::catalog::spec::{FeatureSpec, ValueSpec};
 use crate::catalog::words::{echo, listing};
@@ -175,7 +175,7 @@ fn enabled(
 fn check_fields(entries: &[(String, Json)], place: Place<'_>, faults: &mut Faults) {
     for (index, (name, _)) in entries.iter().enumerate() {
         if !FIELDS.contains(&&**name) {
-            let help = faults.suggest(name, "fields", FIELDS);
+            let help = faults.suggest(name, "fields", &FIELDS);
             let message = format!("{place} has an unknown field `{}`", echo(name));
             faults.add(FaultKind::UnknownField, None, message, help);
         } else if entries.iter().take(index).any(|(other, _)| other == name) {
@@ -215,21 +215,18 @@ fn text<'a>(
     }
 }
 
-fn category(
-    entries: &[(String, Json)],
-    place: Place<'_>,
-    faults: &mut Faults,
-) -> Option<crate::catalog::Category> {
+fn category(entries: &[(String, Json)], place: Place<'_>, faults: &mut Faults) -> Option<Category> {
     let word = text(entries, "category", place, faults)?;
-    let found = categories().find(|(known, _)| known == word);
+    let found = Category::ALL.into_iter().find(|one| one.as_str() == word);
     if found.is_none() {
-        let words: Vec<_> = categories().map(|(known, _)| known).collect();
-        let words = words.iter().map(String::as_str);
-        let help = format!("write {}", listing(words, "or"));
+        let help = format!(
+            "write {}",
+            listing(&Category::ALL.map(Category::as_str), "or")
+        );
         let message = format!("`category` of {place} cannot be `{}`", echo(word));
         faults.add(FaultKind::UnknownWord, None, message, help);
     }
-    found.map(|(_, category)| category)
+    found
 }
 
 /// What a tier has, in the terms of this shape.
@@ -375,13 +372,15 @@ fn check_declared(importer: &Importer, keys: &HashSet<String>, faults: &mut Faul
         return;
     }
     let levels = importer.levels.keys();
-    let mut declared: Vec<_> = levels.chain(importer.counted.keys()).collect();
-    declared.sort();
-    declared.dedup();
-    for key in declared.into_iter().filter(|key| !keys.contains(&***key)) {
+    let declared = levels.chain(importer.counted.keys());
+    let mut missing: Vec<&str> = declared.map(|key| &**key).collect();
+    missing.retain(|key| !keys.contains(*key));
+    missing.sort_unstable();
+    missing.dedup();
+    for key in missing {
         let mut known: Vec<&str> = keys.iter().map(String::as_str).collect();
         known.sort_unstable();
-        let help = faults.suggest(key, "features", known);
+        let help = faults.suggest(key, "features", &known);
         faults.add(
             FaultKind::UnknownField,
             None,

@@ -56,7 +56,8 @@ impl<'n, 't> Fields<'n, 't> {
                 break;
             }
             let Some(field) = known.clone().find(|field| field.name == entry.key) else {
-                add_unknown(owner, entry, known.clone().map(|field| field.name), faults);
+                let known: Vec<_> = known.clone().map(|field| field.name).collect();
+                add_unknown(owner, entry, &known, faults);
                 continue;
             };
             if let Some((_, first)) = found.iter().find(|(name, _)| *name == field.name) {
@@ -144,28 +145,33 @@ impl<'n, 't> Fields<'n, 't> {
             }
             words.push(word);
         }
+        self.add_unknown_word(name, &given, &words, faults);
+        Slot::Refused
+    }
+
+    fn add_unknown_word(
+        &self,
+        name: &str,
+        given: &Located<Box<str>>,
+        words: &[String],
+        faults: &mut Faults,
+    ) {
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
         let message = format!(
             "`{name}` of {} cannot be `{}`",
             self.owner,
             echo(&given.value)
         );
-        let words = words.iter().map(String::as_str);
-        let choices = format!("write {}", listing(words.clone(), "or"));
-        let help = match faults.nearest(&given.value, words) {
+        let choices = format!("write {}", listing(&words, "or"));
+        let help = match faults.nearest(&given.value, &words) {
             Some(near) => format!("did you mean `{near}`? {choices}"),
             None => choices,
         };
         faults.add(FaultKind::UnknownWord, given.span, message, help);
-        Slot::Refused
     }
 }
 
-fn add_unknown<'a>(
-    owner: Owner<'_>,
-    entry: &Entry<'_>,
-    known: impl Iterator<Item = &'a str> + Clone,
-    faults: &mut Faults,
-) {
+fn add_unknown(owner: Owner<'_>, entry: &Entry<'_>, known: &[&str], faults: &mut Faults) {
     let help = faults.suggest(&entry.key, "fields", known);
     faults.add(
         FaultKind::UnknownField,
