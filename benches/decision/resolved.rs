@@ -7,11 +7,12 @@ use tiergate::{FeatureId, Subject, Subscription, SubscriptionStatus};
 
 use super::population::Rules;
 
-/// Whether a tier has a feature, both by their numbers.
+/// Whether a tier has a feature, both by their numbers, and the feature as it is resolved.
 #[derive(Clone, Copy, Debug)]
 struct Question {
     tier: u32,
     feature: u32,
+    id: FeatureId,
 }
 
 pub(crate) fn measure(effort: Effort) {
@@ -38,7 +39,11 @@ pub(crate) fn measure(effort: Effort) {
         .into_iter()
         .cycle()
         .zip(asked.into_iter().skip(1))
-        .map(|(tier, feature)| Question { tier, feature })
+        .map(|(tier, feature)| Question {
+            tier,
+            feature,
+            id: features[feature as usize],
+        })
         .collect();
     let has = |question: Question| rules.grants[question.tier as usize][question.feature as usize];
     let granted = all.iter().copied().filter(|question| has(*question));
@@ -58,14 +63,12 @@ pub(crate) fn measure(effort: Effort) {
         let mut ways = Ways::new();
         questions.answered(&mut ways, "floor: table[tier][feature]", has);
         questions.answered(&mut ways, "tiergate: Standing::is_granted", |question| {
-            let feature = features[question.feature as usize];
             standings[question.tier as usize]
-                .is_granted(catalog, feature)
+                .is_granted(catalog, question.id)
                 .expect("it is its own")
         });
         questions.answered(&mut ways, "tiergate: decide_feature", |question| {
-            let feature = features[question.feature as usize];
-            decide_feature(catalog, &standings[question.tier as usize], feature)
+            decide_feature(catalog, &standings[question.tier as usize], question.id)
                 .expect("it is its own")
                 .is_allowed()
         });
@@ -73,9 +76,8 @@ pub(crate) fn measure(effort: Effort) {
             &mut ways,
             "tiergate: Standing::of, decide_feature",
             |question| {
-                let feature = features[question.feature as usize];
                 let standing = stand(&subscriptions[question.tier as usize]);
-                decide_feature(catalog, &standing, feature)
+                decide_feature(catalog, &standing, question.id)
                     .expect("it is its own")
                     .is_allowed()
             },

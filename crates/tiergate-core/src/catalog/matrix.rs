@@ -15,16 +15,16 @@ impl BitMatrix {
         }
     }
 
-    /// Whether the bit is set; a place outside the table never is.
+    /// Whether the bit is set. Rows and columns are those that the table was made with: a catalog has looked
+    /// whether they are its own, and looking once more would take as long as all the rest.
     #[inline]
     pub(super) fn get(&self, row: usize, column: usize) -> bool {
         let place = self.place(row, column);
         let bits = self.words.get(place / 64);
-        column >> self.width == 0 && bits.is_some_and(|bits| bits >> (place % 64) & 1 == 1)
+        bits.is_some_and(|bits| bits >> (place % 64) & 1 == 1)
     }
 
     pub(super) fn set(&mut self, row: usize, column: usize) {
-        debug_assert!(column >> self.width == 0, "it would be another row's");
         let place = self.place(row, column);
         if let Some(bits) = self.words.get_mut(place / 64) {
             *bits |= 1 << (place % 64);
@@ -42,7 +42,9 @@ impl BitMatrix {
 
     #[inline]
     fn place(&self, row: usize, column: usize) -> usize {
-        row << self.width | column
+        debug_assert!(column < 1 << self.width, "it would be another row's");
+        // A width is some bits, so that this does not wrap.
+        row.wrapping_shl(self.width) | column
     }
 }
 
@@ -61,11 +63,10 @@ mod tests {
             assert!(!bits.get(0, column));
             assert!(!bits.get(2, column));
         }
-        assert!(!bits.get(1, 10_000));
         assert!(!bits.get(10_000, 1));
         bits.set(2, 1);
         bits.absorb(2, 1);
-        for column in 0..200 {
+        for column in 0..130 {
             assert_eq!(bits.get(2, column), [0, 1, 64, 129].contains(&column));
             assert!(!bits.get(0, column));
         }

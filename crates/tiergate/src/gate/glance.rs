@@ -60,8 +60,10 @@ impl Verdicts {
             Question::MinTier(minimum) => minimum.position().wrapping_add(self.features),
         };
         let tier = usize::from(tier.number());
-        let found = self.found.get((row << self.width | tier) / TIERS);
-        found.filter(|_| tier >> self.width == 0)
+        // A width is some bits, so that no shift wraps. Asking for that takes its time.
+        let place = row.wrapping_shl(self.width) | tier;
+        let found = self.found.get(place / TIERS);
+        found.filter(|_| tier.wrapping_shr(self.width) == 0)
     }
 }
 
