@@ -84,20 +84,20 @@
 //!
 //! | | checks a second of memory's, from 64 tasks | leased over direct | half of them take, from one task |
 //! |---|--:|--:|--:|
-//! | `MemoryUsage` | 1.00 | – | 0.3 µs |
-//! | `SqliteUsage`, directly | 0.001 | – | 1.8 ms |
-//! | `SqliteUsage`, leased | 0.73 | 513 | 0.3 µs |
-//! | `PostgresUsage`, directly | 0.0004 | – | 1.2 ms |
-//! | `PostgresUsage`, leased | 0.60 | 1,739 | 0.3 µs |
-//! | `RedisUsage`, directly | 0.002 | – | 0.36 ms |
-//! | `RedisUsage`, leased | 0.71 | 445 | 0.3 µs |
-//! | a Redis script that only counts, as a peer | 0.02 | – | 0.08 ms |
+//! | `MemoryUsage` | 1.00 | – | 0.2 µs |
+//! | `SqliteUsage`, directly | 0.001 | – | 1.2 ms |
+//! | `SqliteUsage`, leased | 0.57 | 271 | 0.3 µs |
+//! | `PostgresUsage`, directly | 0.0004 | – | 0.9 ms |
+//! | `PostgresUsage`, leased | 0.50 | 806 | 0.3 µs |
+//! | `RedisUsage`, directly | 0.002 | – | 0.25 ms |
+//! | `RedisUsage`, leased | 0.56 | 229 | 0.3 µs |
+//! | a Redis script that only counts, as a peer | 0.02 | – | 0.06 ms |
 //!
-//! Of a rate of a million in a minute, in the same run: leased 0.62 to 0.79 of memory's, and 475 to 1,942
+//! Of a rate of a million in a minute, in the same run: leased 0.64 to 0.71 of memory's, and 434 to 1,327
 //! times the store's directly.
 //!
 //! With a lower `A` more messages are sent: at 1,000, which is a limit of a million, PostgreSQL's server
-//! took so much of the two cores that 0.28 of memory's checks were left, and 0.51 and 0.59 with the others.
+//! takes so much of the two cores that half as many checks are left, and seven or eight in ten with the others.
 //!
 //! The peer makes one round trip and promises less: no reservation, nothing given back, no idempotency
 //! key, no rate without a boundary. On a network, every round trip costs that network's more.
