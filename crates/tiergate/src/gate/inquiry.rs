@@ -94,7 +94,7 @@ impl TierGate {
     ) -> Result<Inquiry, Subject> {
         match sight {
             Some(sight) => {
-                let (catalog, now) = (self.catalog(), self.inner.clock.coarse_now());
+                let (catalog, now) = (self.catalog_at_hand(), self.inner.clock.coarse_now());
                 Ok(Inquiry::of_sight_at(
                     subject,
                     catalog,

@@ -143,7 +143,7 @@ impl<R: Rule> Guard<R> {
         };
         let inquired = match sight {
             Some(sight) => {
-                let catalog = self.gate.catalog();
+                let catalog = self.gate.catalog_at_hand();
                 Ok(Inquiry::of_sight(subject, catalog, sight, unavailable))
             }
             None => self.gate.inquire_unseen(subject, unavailable),
