@@ -232,8 +232,45 @@ fn single_header<'a>(
     if values.next().is_some() {
         return Err(SubjectError::Ambiguous);
     }
-    match value.to_str().map(str::trim) {
-        Ok("") | Err(_) => Err(SubjectError::Invalid),
-        Ok(text) => Ok(Some(text)),
+    // A value has no control characters but tabs: what else is ASCII can be seen. `to_str` looks at it byte by
+    // byte, on the way of every request.
+    match str::from_utf8(value.as_bytes().trim_ascii()) {
+        Ok(text) if text.is_ascii() && !text.is_empty() => Ok(Some(text)),
+        Ok(_) | Err(_) => Err(SubjectError::Invalid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAME: HeaderName = HeaderName::from_static("x-user-id");
+
+    proptest! {
+        #[test]
+        fn an_id_is_what_can_be_seen_of_the_only_value(
+            bytes in prop::collection::vec(
+                prop_oneof![Just(b' '), Just(b'\t'), 0x20_u8..=0xff, Just(0xc3), Just(0xa9)],
+                0..40,
+            ),
+        ) {
+            let Ok(value) = HeaderValue::from_bytes(&bytes) else {
+                return Ok(());
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(NAME, value.clone());
+            let expected = match value.to_str().map(str::trim) {
+                Ok("") | Err(_) => Err(SubjectError::Invalid),
+                Ok(text) => Ok(Some(text)),
+            };
+            prop_assert_eq!(single_header(&headers, &NAME), expected);
+            headers.append(NAME, value);
+            prop_assert_eq!(single_header(&headers, &NAME), Err(SubjectError::Ambiguous));
+            headers.clear();
+            prop_assert_eq!(single_header(&headers, &NAME), Ok(None));
+        }
     }
 }
