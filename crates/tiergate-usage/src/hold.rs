@@ -84,11 +84,24 @@ impl Hold {
         store: &Arc<dyn UsageStore>,
         request: Reserve<'_>,
     ) -> Result<Result<Asked, StoreError>, Admitting> {
-        let answer = match store.reserve(request).now_or_never() {
-            Ok(answer) => answer,
-            Err(answer) => return Err(Admitting::of(answer, Arc::clone(store), request)),
-        };
-        Ok(Asked::of(answer, || Arc::clone(store)))
+        Self::ask_on(store, request, store.reserve(request))
+    }
+
+    /// The same, of a store that was asked.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the future itself is handed over, unallocated"
+    )]
+    #[inline]
+    fn ask_on(
+        store: &Arc<dyn UsageStore>,
+        request: Reserve<'_>,
+        answer: StoreFuture<Result<ReserveOutcome, StoreError>>,
+    ) -> Result<Result<Asked, StoreError>, Admitting> {
+        match answer.now_or_never() {
+            Ok(answer) => Ok(Asked::of(answer, || Arc::clone(store))),
+            Err(answer) => Err(Admitting::of(answer, Arc::clone(store), request)),
+        }
     }
 
     /// Asks `store` for the claims of `request`, for who goes on only if it admits them at once. What the
@@ -144,21 +157,15 @@ impl Hold {
         answer: StoreFuture<Result<ReserveOutcome, StoreError>>,
         read: impl FnOnce(&Admitted),
     ) -> Result<Self, Box<NotHeld>> {
-        let answer = match answer.now_or_never() {
-            Ok(answer) => Asked::of(answer, || Arc::clone(store)),
-            Err(answer) => {
-                let admitting = Admitting::of(answer, Arc::clone(store), request);
-                return Err(Box::new(NotHeld::Later(admitting)));
-            }
-        };
-        match answer {
-            Ok(Asked::Admitted(hold, admitted)) => {
+        Err(Box::new(match Self::ask_on(store, request, answer) {
+            Ok(Ok(Asked::Admitted(hold, admitted))) => {
                 read(&admitted);
-                Ok(hold)
+                return Ok(hold);
             }
-            Ok(Asked::Refused(refused)) => Err(Box::new(NotHeld::Refused(refused))),
-            Err(error) => Err(Box::new(NotHeld::Failed(error))),
-        }
+            Ok(Ok(Asked::Refused(refused))) => NotHeld::Refused(refused),
+            Ok(Err(error)) => NotHeld::Failed(error),
+            Err(admitting) => NotHeld::Later(admitting),
+        }))
     }
 
     #[inline]

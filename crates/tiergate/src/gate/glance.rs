@@ -52,6 +52,12 @@ impl Verdicts {
         }
     }
 
+    /// Whether a tier is allowed what is asked, by that revision of the catalog, if it was found out.
+    #[inline]
+    fn known(&self, question: Question, tier: TierWord, revision: u32) -> Option<bool> {
+        self.get(question, tier)?.on(tier, revision)
+    }
+
     #[inline]
     fn get(&self, question: Question, tier: TierWord) -> Option<&Verdict> {
         let row = match question {
@@ -112,9 +118,9 @@ impl TierGate {
     pub(super) fn is_yes_at_a_glance(&self, subject: &Subject, question: &Question) -> bool {
         let question = *question;
         let accept = |tier| {
-            let verdict = self.inner.verdicts.get(question, tier);
-            let known = verdict.and_then(|verdict| verdict.on(tier, self.inner.catalog.revision()));
-            known.unwrap_or_else(|| self.find_out_now(tier, verdict, question))
+            let revision = self.inner.catalog.revision();
+            let known = self.inner.verdicts.known(question, tier, revision);
+            known.unwrap_or_else(|| self.find_out_now(tier, question))
         };
         self.inner.lookup.glance(subject, accept).is_some()
     }
@@ -127,18 +133,19 @@ impl TierGate {
         tier: TierWord,
         question: Question,
     ) -> bool {
-        let verdict = self.inner.verdicts.get(question, tier);
-        let known = verdict.and_then(|verdict| verdict.on(tier, catalog.revision()));
-        known.unwrap_or_else(|| self.find_out(catalog, tier, verdict, question))
+        let known = self
+            .inner
+            .verdicts
+            .known(question, tier, catalog.revision());
+        known.unwrap_or_else(|| self.find_out(catalog, tier, question))
     }
 
     /// Whether the answer is no by the tier alone, of a subject who was seen in the cache. False says
     /// nothing.
     pub(super) fn is_no_by_tier(&self, sight: &Sight, question: Question) -> bool {
         let is_denied = |tier| {
-            let verdict = self.inner.verdicts.get(question, tier);
             let revision = self.inner.catalog.revision();
-            verdict.and_then(|verdict| verdict.on(tier, revision)) == Some(false)
+            self.inner.verdicts.known(question, tier, revision) == Some(false)
         };
         sight.word().is_some_and(is_denied) && !self.is_too_old_to_deny_by(sight.age())
     }
@@ -146,19 +153,13 @@ impl TierGate {
     // Not inlined either, or what is found at a glance is not.
     #[cold]
     #[inline(never)]
-    fn find_out_now(&self, word: TierWord, verdict: Option<&Verdict>, question: Question) -> bool {
-        self.find_out(&self.inner.catalog.peek(), word, verdict, question)
+    fn find_out_now(&self, word: TierWord, question: Question) -> bool {
+        self.find_out(&self.inner.catalog.peek(), word, question)
     }
 
     #[cold]
     #[inline(never)]
-    fn find_out(
-        &self,
-        catalog: &Catalog,
-        word: TierWord,
-        verdict: Option<&Verdict>,
-        question: Question,
-    ) -> bool {
+    fn find_out(&self, catalog: &Catalog, word: TierWord, question: Question) -> bool {
         let tier = if word == TierWord::NONE {
             Some(catalog.default_tier())
         } else {
@@ -171,8 +172,8 @@ impl TierGate {
             Question::MinTier(minimum) => catalog.satisfies(tier, minimum).ok(),
         };
         let is_allowed = tier.and_then(gives);
-        if let (Some(verdict), Some(is_allowed)) = (verdict, is_allowed) {
-            let Verdict { allowed, denied } = verdict;
+        let verdict = self.inner.verdicts.get(question, word);
+        if let (Some(Verdict { allowed, denied }), Some(is_allowed)) = (verdict, is_allowed) {
             let noted = if is_allowed { allowed } else { denied };
             noted.note(catalog.revision(), word);
         }
@@ -381,12 +382,8 @@ mod tests {
         let noted = |question: Question| {
             let word = |tier| gate.lookup().glance(&Subject::user(key(tier)), |_| true);
             let words = (0..COUNT).map(|tier| word(tier).unwrap());
-            let known = |word| verdicts.get(question, word).and_then(|one| one.on(word, 0));
-            let verdicts: Vec<bool> = words.map(|word| known(word).unwrap()).collect();
-            verdicts
-                .into_iter()
-                .filter(|is_allowed| *is_allowed)
-                .count()
+            let known = |word| verdicts.known(question, word, 0).unwrap();
+            words.map(known).filter(|is_allowed| *is_allowed).count()
         };
         let count_with = (0..COUNT).filter(|tier| has(*tier)).count();
         assert_eq!(noted(Question::Feature(crm)), count_with);
